@@ -1,0 +1,89 @@
+// RMSNorm: scales each row to unit root mean square, then by a learnt weight per column.
+//   s[n] = 1 / sqrt(mean over c of x[n, c]² + epsilon),   y[n, c] = weight[c] · x[n, c] · s[n]
+//   dx[n, c] = s·(g - x·s² · mean(g·x))  with g = dy·weight;   d_weight[c] = Σ over n of dy·x·s
+// Shapes: x, y, dy, dx [N, C]; weight, d_weight [C]; s [N].
+// Geometry: forward and backward one workgroup per row; backward_weight one invocation per column.
+// Source: Zhang and Sennrich 2019, arXiv:1910.07467.
+
+const WG: u32 = 64;
+
+struct Params {
+  rows: u32,
+  width: u32,
+  epsilon: f32,
+  accumulate: u32, // 1: add to dx, 0: write it
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> scales: array<f32>;
+@group(0) @binding(5) var<storage, read> s: array<f32>;
+@group(0) @binding(6) var<storage, read> dy: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(8) var<storage, read_write> d_weight: array<f32>;
+
+var<workgroup> partial: array<f32, WG>;
+
+// The sum over the workgroup, in every invocation.
+fn workgroup_sum(value: f32, lane: u32) -> f32 {
+  partial[lane] = value;
+  workgroupBarrier();
+  for (var half = WG / 2u; half > 0u; half /= 2u) {
+    if lane < half { partial[lane] += partial[lane + half]; }
+    workgroupBarrier();
+  }
+  return partial[0];
+}
+
+@compute @workgroup_size(WG)
+fn forward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = group.x + group.y * groups.x;
+  if row >= params.rows { return; }
+  let base = row * params.width;
+  var sum = 0.0;
+  for (var c = lane; c < params.width; c += WG) { sum += x[base + c] * x[base + c]; }
+  let mean = workgroup_sum(sum, lane) / f32(params.width);
+  let scale = 1.0 / sqrt(mean + params.epsilon);
+  for (var c = lane; c < params.width; c += WG) { y[base + c] = weight[c] * (x[base + c] * scale); }
+  if lane == 0u { scales[row] = scale; }
+}
+
+@compute @workgroup_size(WG)
+fn backward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = group.x + group.y * groups.x;
+  if row >= params.rows { return; }
+  let base = row * params.width;
+  let scale = s[row];
+  var sum = 0.0;
+  for (var c = lane; c < params.width; c += WG) {
+    sum += dy[base + c] * weight[c] * x[base + c];
+  }
+  let mean = workgroup_sum(sum, lane) / f32(params.width);
+  for (var c = lane; c < params.width; c += WG) {
+    let i = base + c;
+    let value = scale * (dy[i] * weight[c] - x[i] * (scale * scale * mean));
+    if params.accumulate == 1u { dx[i] += value; } else { dx[i] = value; }
+  }
+}
+
+@compute @workgroup_size(WG)
+fn backward_weight(@builtin(global_invocation_id) id: vec3u) {
+  let c = id.x;
+  if c >= params.width { return; }
+  var sum = 0.0;
+  for (var row = 0u; row < params.rows; row++) {
+    let i = row * params.width + c;
+    sum += dy[i] * x[i] * s[row];
+  }
+  d_weight[c] += sum;
+}

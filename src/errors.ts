@@ -1,0 +1,98 @@
+/**
+ * The error classes of SQLoRA. Each extends the nearest builtin, carries data a program can act on,
+ * and has a message of the form "Cannot <action>: <what is>; <what to do>".
+ * @module
+ */
+
+/** An array has a shape, dtype or length that an operation cannot take. */
+export class ShapeError extends RangeError {
+  override readonly name = "ShapeError";
+}
+
+/** Where in its input a {@linkcode FormatError} was found. All fields are optional. */
+export interface FormatLocation {
+  /** Path or name of the file. */
+  readonly file?: string;
+  /** 1-based line (JSONL row) inside the file. */
+  readonly line?: number;
+  /** Byte offset inside the file. */
+  readonly offset?: number;
+}
+
+/** A file (weights, adapter, tokenizer, data) is missing, truncated, malformed or unsupported. */
+export class FormatError extends Error {
+  override readonly name = "FormatError";
+  readonly file?: string;
+  readonly line?: number;
+  readonly offset?: number;
+
+  constructor(message: string, location: FormatLocation = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.file = location.file;
+    this.line = location.line;
+    this.offset = location.offset;
+  }
+}
+
+/** Options are wrong. `issues` holds every fault found, one sentence each. */
+export class ConfigError extends TypeError {
+  override readonly name = "ConfigError";
+  readonly issues: readonly string[];
+
+  constructor(issues: readonly string[], options?: ErrorOptions) {
+    super(
+      issues.length === 1 ? issues[0] : `${issues.length} options are wrong:\n` +
+        issues.map((issue) => `  - ${issue}`).join("\n"),
+      options,
+    );
+    this.issues = issues;
+  }
+}
+
+/** A kernel did not compile, or was dispatched with bindings that do not fit it. */
+export class KernelError extends Error {
+  override readonly name = "KernelError";
+  readonly kernel: string;
+  /** 1-based line in the WGSL file, when the compiler named one. */
+  readonly line?: number;
+  /** The source around that line. */
+  readonly excerpt?: string;
+
+  constructor(message: string, at: { kernel: string; line?: number; excerpt?: string }) {
+    super(at.excerpt ? `${message}\n${at.excerpt}` : message);
+    this.kernel = at.kernel;
+    this.line = at.line;
+    this.excerpt = at.excerpt;
+  }
+}
+
+/** There is no usable GPU adapter, it was lost, or it has too little of something. */
+export class DeviceError extends Error {
+  override readonly name = "DeviceError";
+  /** Bytes (or units of the limit named in the message) that were needed. */
+  readonly needed?: number;
+  /** What the adapter or the budget has. */
+  readonly available?: number;
+
+  constructor(
+    message: string,
+    amounts: { needed?: number; available?: number } = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.needed = amounts.needed;
+    this.available = amounts.available;
+  }
+}
+
+/** Training cannot go on: a loss or gradient is not finite, or there is nothing to learn from. */
+export class TrainingError extends Error {
+  override readonly name = "TrainingError";
+  /** The optimizer step (from 1) at which it happened. */
+  readonly step?: number;
+
+  constructor(message: string, step?: number) {
+    super(message);
+    this.step = step;
+  }
+}

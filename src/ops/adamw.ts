@@ -1,0 +1,90 @@
+/**
+ * The AdamW optimizer with gradient clipping.
+ * @module
+ */
+import adamwSource from "../../kernels/adamw.wgsl" with { type: "text" };
+import normSource from "../../kernels/grad_norm.wgsl" with { type: "text" };
+import type { Device } from "../device/device.ts";
+import { Kernel } from "../device/kernel.ts";
+import { type Scope, sizeOf, type Tensor } from "../device/tensor.ts";
+import type { Parameter } from "./tape.ts";
+
+const adamwKernel = new Kernel("adamw", adamwSource);
+const normKernel = new Kernel("grad_norm", normSource);
+const NORM_STRETCH = normKernel.info.overrides.get("STRETCH")!;
+
+/** First and second moments of one parameter, in its shape. */
+export interface Moments {
+  readonly m: Tensor;
+  readonly v: Tensor;
+}
+
+/** Settings of one optimizer step. */
+export interface AdamWStep {
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** The count of this step, from 1. */
+  readonly step: number;
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly epsilon?: number;
+}
+
+/** Moments of zero for each parameter, in their order. */
+export function createMoments(scope: Scope, parameters: readonly Parameter[]): Moments[] {
+  return parameters.map(({ name, tensor: { shape } }) => ({
+    m: scope.zeros(shape, { label: `${name} m` }),
+    v: scope.zeros(shape, { label: `${name} v` }),
+  }));
+}
+
+/**
+ * The 2-norm of all gradients and the factor min(1, maxNorm / (norm + 1e-6)) that clips them, as a
+ * tensor [norm, factor]; the factor is 0 where the norm is not finite. `maxNorm` 0 does not clip.
+ */
+export function clipGradients(
+  scope: Scope,
+  parameters: readonly Parameter[],
+  maxNorm: number,
+): Tensor {
+  const { device } = scope;
+  const groups = parameters.map(({ gradient }) => Math.ceil(sizeOf(gradient.shape) / NORM_STRETCH));
+  const slots = groups.reduce((sum, count) => sum + count, 0);
+  const partials = scope.empty([slots], { label: "squared gradients" });
+  let slot = 0;
+  parameters.forEach(({ gradient }, i) => {
+    const args = { gradient, partials, count: sizeOf(gradient.shape), slot };
+    device.run(normKernel, "squares", args, { groups: [groups[i]] });
+    slot += groups[i];
+  });
+  const clipping = scope.empty([2], { label: "gradient norm" });
+  const args = { partials, clipping, count: slots, max_norm: maxNorm };
+  device.run(normKernel, "finish", args, { groups: [1] });
+  return clipping;
+}
+
+/**
+ * Changes every parameter by one AdamW step (decoupled weight decay). `clipping` comes from
+ * {@linkcode clipGradients}; where its factor is 0, nothing changes. Source: arXiv:1711.05101.
+ */
+export function adamwStep(
+  parameters: readonly Parameter[],
+  moments: readonly Moments[],
+  clipping: Tensor,
+  options: AdamWStep & { device: Device },
+): void {
+  const { learningRate, weightDecay, step, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+  const shared = {
+    beta1,
+    beta2,
+    epsilon,
+    step_size: learningRate / (1 - beta1 ** step),
+    correction2: Math.sqrt(1 - beta2 ** step),
+  };
+  parameters.forEach(({ tensor: weight, gradient, decay: decays }, i) => {
+    const count = sizeOf(weight.shape);
+    const decay = 1 - learningRate * (decays ? weightDecay : 0);
+    const args = { clipping, gradient, weight, ...moments[i], count, decay, ...shared };
+    options.device.run(adamwKernel, "step", args, { threads: count });
+  });
+}

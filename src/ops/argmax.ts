@@ -1,0 +1,18 @@
+/**
+ * Argmax, for greedy decoding.
+ * @module
+ */
+import source from "../../kernels/argmax.wgsl" with { type: "text" };
+import { foldRows, Kernel } from "../device/kernel.ts";
+import { expectShape, type Scope, type Tensor } from "../device/tensor.ts";
+
+const kernel = new Kernel("argmax", source);
+
+/** Index of the largest element of each row of `x` [N, V]: u32 [N]; the first on ties. */
+export function argmax(scope: Scope, x: Tensor): Tensor {
+  expectShape("argmax", x, [null, null]);
+  const [rows, width] = x.shape;
+  const indices = scope.empty([rows], { dtype: "u32", label: "argmax" });
+  scope.device.run(kernel, "argmax", { x, indices, rows, width }, { groups: foldRows(rows) });
+  return indices;
+}

@@ -1,0 +1,39 @@
+/**
+ * RMSNorm.
+ * @module
+ */
+import source from "../../kernels/rmsnorm.wgsl" with { type: "text" };
+import { foldRows, Kernel } from "../device/kernel.ts";
+import { expectShape, type Tensor } from "../device/tensor.ts";
+import type { Tape } from "./tape.ts";
+
+const kernel = new Kernel("rmsnorm", source);
+
+/**
+ * Scales each row of `x` [N, C] to unit root mean square and multiplies by `weight` [C]; f32.
+ * `epsilon` is added to the mean square. Throws ShapeError. Source: arXiv:1910.07467.
+ */
+export function rmsnorm(tape: Tape, x: Tensor, weight: Tensor, epsilon: number): Tensor {
+  expectShape("rmsnorm", x, [null, null]);
+  const [rows, width] = x.shape;
+  expectShape("rmsnorm", weight, [width]);
+  const { device } = tape;
+  const y = tape.output(x.shape, "rmsnorm");
+  const s = tape.output([rows], "rmsnorm scale");
+  const groups = foldRows(rows);
+  device.run(kernel, "forward", { x, weight, y, scales: s, rows, width, epsilon }, { groups });
+  tape.record(y, [x, weight], (dy) => {
+    const dx = tape.gradientTarget(x);
+    if (dx) {
+      const { tensor, accumulate } = dx;
+      const args = { x, weight, s, dy, dx: tensor, rows, width, accumulate };
+      device.run(kernel, "backward", args, { groups });
+    }
+    const dWeight = tape.gradientTarget(weight);
+    if (dWeight) {
+      const args = { x, s, dy, d_weight: dWeight.tensor, rows, width };
+      device.run(kernel, "backward_weight", args, { threads: width });
+    }
+  });
+  return y;
+}
