@@ -111,6 +111,13 @@ export class Scope implements Disposable {
     return tensor;
   }
 
+  /** Bytes of GPU memory that the scope owns. */
+  get byteLength(): number {
+    let bytes = 0;
+    for (const { capacity } of this.#owned) bytes += capacity;
+    return bytes;
+  }
+
   /** Whether the tensor belongs to this scope. */
   owns(tensor: Tensor): boolean {
     return this.#owned.has(tensor.storage);

@@ -12,7 +12,7 @@ import { decodeF32, itemBytes } from "../formats/safetensors.ts";
 import type { Linear } from "../ops/linear.ts";
 import { NF4_TABLE_VALUES, nf4Quantizer, nf4Tables } from "../ops/nf4.ts";
 import { type DenseDType, type DenseWeight, type Nf4Weight, splitRows } from "../ops/weight.ts";
-import { readModelConfig } from "./config.ts";
+import { type ModelConfig, readModelConfig } from "./config.ts";
 import { Model, type ModelWeight } from "./model.ts";
 import type { WeightSource } from "./network.ts";
 import { architectureOf } from "./registry.ts";
@@ -38,17 +38,44 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A model folder whose headers are read. */
+export interface ModelFiles extends Disposable {
+  readonly directory: string;
+  readonly config: ModelConfig;
+  readonly checkpoint: Checkpoint;
+}
+
 /**
- * Loads the model in `directory` (config.json and safetensors, sharded or not, f32, f16, bf16 or
- * bitsandbytes NF4). Throws {@linkcode FormatError} for what is missing, malformed or unsupported.
+ * Opens the model in `directory` (config.json and safetensors, sharded or not).
+ * Throws {@linkcode FormatError} for what is missing, malformed or unsupported.
+ */
+export async function openModelFiles(directory: string): Promise<ModelFiles> {
+  const config = await readModelConfig(directory);
+  architectureOf(config.modelType);
+  const checkpoint = await openCheckpoint(directory);
+  return { directory, config, checkpoint, [Symbol.dispose]: () => checkpoint[Symbol.dispose]() };
+}
+
+/**
+ * Loads the model in `directory`: f32, f16, bf16 or bitsandbytes NF4 weights.
+ * Throws {@linkcode FormatError} for what is missing, malformed or unsupported.
  */
 export async function loadModel(
   device: Device,
   directory: string,
   options: LoadOptions,
 ): Promise<Model> {
-  const config = await readModelConfig(directory);
-  const architecture = architectureOf(config.modelType);
+  using files = await openModelFiles(directory);
+  return await buildModel(device, files, options);
+}
+
+/** Loads a model from opened files. Throws {@linkcode FormatError} as {@linkcode loadModel} does. */
+export async function buildModel(
+  device: Device,
+  files: Pick<ModelFiles, "directory" | "config" | "checkpoint">,
+  options: LoadOptions,
+): Promise<Model> {
+  const { directory, config, checkpoint } = files;
   if (config.quantized && options.trainable) {
     throw new FormatError(
       `Cannot train all weights of ${directory}: they are stored as NF4; use the original ` +
@@ -56,11 +83,10 @@ export async function loadModel(
       { file: directory },
     );
   }
-  using checkpoint = await openCheckpoint(directory);
   using cleanup = new DisposableStack();
   const scope = cleanup.use(device.scope("model"));
   const loader = new Loader(checkpoint, scope, options);
-  const network = await architecture.build(config, loader);
+  const network = await architectureOf(config.modelType).build(config, loader);
   await device.sync();
   cleanup.move();
   return new Model({ directory, config, scope, network, weights: loader.weights });

@@ -1,0 +1,20 @@
+/**
+ * The commit that the project's code is at.
+ * @module
+ */
+
+/** The commit hash of the checkout that this file belongs to; null outside one, or without git. */
+export async function gitCommit(): Promise<string | null> {
+  const folder = decodeURIComponent(new URL(".", import.meta.url).pathname);
+  try {
+    const { success, stdout } = await new Deno.Command("git", {
+      args: ["-C", folder, "rev-parse", "HEAD"],
+      stdout: "piped",
+      stderr: "null",
+    }).output();
+    return success ? new TextDecoder().decode(stdout).trim() : null;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Text generation with a key-value cache.
+ * @module
+ */
+import { ShapeError } from "../errors.ts";
+import { random } from "../data/random.ts";
+import type { Tensor } from "../device/tensor.ts";
+import { argmax } from "../ops/argmax.ts";
+import { linear } from "../ops/linear.ts";
+import { gatherRows } from "../ops/rows.ts";
+import { Tape } from "../ops/tape.ts";
+import { KeyValueCache, type SequenceStep } from "./kv_cache.ts";
+import type { Model } from "./model.ts";
+import { sampleToken } from "./sample.ts";
+
+/** How to choose tokens and when to stop. */
+export interface GenerateOptions {
+  readonly maxNewTokens: number;
+  /** Tokens that end a sequence; by default the model's own. */
+  readonly eosIds?: readonly number[];
+  /** 0 (default) takes the likeliest token; above, the logits are divided by it and sampled from. */
+  readonly temperature?: number;
+  /** Samples from the likeliest tokens that together have this probability. Default 1: all. */
+  readonly topP?: number;
+  /** Samples from this many likeliest tokens. Default 0: all. */
+  readonly topK?: number;
+  /** Default 42. The same seed gives the same tokens, whatever else is in the batch. */
+  readonly seed?: number;
+  readonly signal?: AbortSignal;
+  /** Called with each new token. EOS is not reported. */
+  readonly onToken?: (sequence: number, id: number) => void;
+}
+
+/** A generated sequence, without its prompt and without EOS. */
+export interface Generation {
+  readonly ids: readonly number[];
+  /** "stop" at EOS, "length" at `maxNewTokens`. */
+  readonly finishReason: "stop" | "length";
+}
+
+/**
+ * Continues each prompt (ids, BOS included, at least one), all in one batch.
+ * Throws {@linkcode ShapeError} for an empty prompt, and what `signal` was aborted with.
+ */
+export async function generate(
+  model: Model,
+  prompts: readonly ArrayLike<number>[],
+  options: GenerateOptions,
+): Promise<Generation[]> {
+  const { maxNewTokens, eosIds = model.config.eosIds, signal, onToken } = options;
+  if (prompts.length === 0 || prompts.some((prompt) => prompt.length === 0)) {
+    throw new ShapeError("Cannot generate: a prompt is empty; start it with BOS at least");
+  }
+  const { device } = model.scope;
+  using scope = device.scope("generation");
+  const cache = new KeyValueCache(
+    scope,
+    model.config,
+    prompts.map((prompt) => prompt.length + maxNewTokens),
+  );
+  const chooser = tokenChooser(options);
+  const outputs = prompts.map((): number[] => []);
+  const stopped = prompts.map(() => false);
+  let steps: SequenceStep[] = prompts.map((ids, sequence) => ({ sequence, ids }));
+  for (let count = 0; count < maxNewTokens && steps.length > 0; count++) {
+    signal?.throwIfAborted();
+    using pass = device.scope("decoding");
+    const tape = new Tape(pass);
+    const hidden = model.network.forward(tape, cache.step(pass, steps));
+    let row = 0;
+    const lastRows = Uint32Array.from(steps, ({ ids }) => (row += ids.length) - 1);
+    const last = gatherRows(tape, hidden, pass.upload(lastRows));
+    const logits = linear(tape, last, model.network.output);
+    const chosen = await chooser(tape, logits, steps.map(({ sequence }) => sequence), count);
+    steps = steps.flatMap(({ sequence }, i) => {
+      const id = chosen[i];
+      if (eosIds.includes(id)) {
+        stopped[sequence] = true;
+        return [];
+      }
+      outputs[sequence].push(id);
+      onToken?.(sequence, id);
+      return [{ sequence, ids: [id] }];
+    });
+  }
+  return outputs.map((ids, sequence) => ({
+    ids,
+    finishReason: stopped[sequence] ? "stop" : "length",
+  }));
+}
+
+type TokenChooser = (
+  tape: Tape,
+  logits: Tensor,
+  sequences: readonly number[],
+  count: number,
+) => Promise<ArrayLike<number>>;
+
+function tokenChooser(options: GenerateOptions): TokenChooser {
+  const { temperature = 0, topP = 1, topK = 0, seed = 42 } = options;
+  if (temperature === 0) {
+    // sync: the next step needs the tokens, so one word per sequence comes back
+    return (tape, logits) => tape.device.readU32(argmax(tape.scope, logits));
+  }
+  return async (tape, logits, sequences, count) => {
+    const [rows, vocabulary] = logits.shape;
+    // sync: sampling is done on the host
+    const values = await tape.device.readF32(logits);
+    return Array.from(
+      { length: rows },
+      (_, i) =>
+        sampleToken(values.subarray(i * vocabulary, (i + 1) * vocabulary), {
+          temperature,
+          topP,
+          topK,
+          uniform: random(seed, "sample", sequences[i], count).float(),
+        }),
+    );
+  };
+}

@@ -1,0 +1,226 @@
+/**
+ * PEFT's `adapter_config.json` for LoRA: which layers it is about, with what rank and scale.
+ * @module
+ */
+import { ConfigError, FormatError } from "../errors.ts";
+import { isJsonObject } from "../formats/json.ts";
+
+/** The settings of a LoRA adapter, under PEFT's meanings. */
+export interface LoraConfig {
+  readonly r: number;
+  readonly loraAlpha: number;
+  readonly loraDropout: number;
+  /** Endings of layer paths, or a regular expression for whole paths, or "all-linear". */
+  readonly targetModules: readonly string[] | string;
+  readonly useRslora: boolean;
+  /** Ranks for layers whose path ends in the key (a regular expression). */
+  readonly rankPattern: Readonly<Record<string, number>>;
+  readonly alphaPattern: Readonly<Record<string, number>>;
+  /** Layers to leave out, as in `targetModules`. */
+  readonly excludeModules: readonly string[] | string | null;
+  /** Indices of the decoder layers that are adapted; null for all. */
+  readonly layersToTransform: readonly number[] | null;
+  /** Folder or Hub name of the base model. */
+  readonly baseModel: string | null;
+}
+
+/** A layer that an adapter changes. */
+export interface LoraTarget {
+  readonly path: string;
+  readonly rank: number;
+  readonly alpha: number;
+  /** alpha / rank, or alpha / √rank with rank-stabilised LoRA (arXiv:2312.03732). */
+  readonly scaling: number;
+}
+
+/** Settings that change what an adapter computes and that are not supported: name to "off" values. */
+const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
+  use_dora: [false],
+  use_qalora: [false],
+  use_bdlora: [null, false],
+  fan_in_fan_out: [false],
+  lora_bias: [false],
+  bias: ["none"],
+  modules_to_save: [null],
+  layer_replication: [null],
+  trainable_token_indices: [null],
+  target_parameters: [null],
+  alora_invocation_tokens: [null],
+  arrow_config: [null],
+  kasa_config: [null],
+  velora_config: [null],
+  monteclora_config: [null],
+};
+
+/** Ways to start an adapter that also change the base model, which is then another than ours. */
+const BASE_CHANGING_INITS = /^(pissa|olora|corda|loftq|lora_ga)/i;
+
+/** Reads a parsed adapter_config.json. Throws {@linkcode FormatError} naming what is not supported. */
+export function parseLoraConfig(json: unknown, file: string): LoraConfig {
+  const fail = (what: string, remedy: string) =>
+    new FormatError(`Cannot use ${file}: ${what}; ${remedy}`, { file });
+  if (!isJsonObject(json)) throw fail("it is no JSON object", "save the adapter again");
+  if (json.peft_type !== "LORA") {
+    throw fail(
+      `peft_type is ${JSON.stringify(json.peft_type)}`,
+      "only LORA adapters are supported",
+    );
+  }
+  for (const [name, off] of Object.entries(UNSUPPORTED)) {
+    const value = json[name];
+    const empty = Array.isArray(value) && value.length === 0;
+    if (value === undefined || empty || off.includes(value)) continue;
+    throw fail(`${name} is ${JSON.stringify(value)}`, "this is not supported, only plain LoRA is");
+  }
+  const init = json.init_lora_weights;
+  if (typeof init === "string" && BASE_CHANGING_INITS.test(init)) {
+    throw fail(
+      `init_lora_weights "${init}" changed the base model`,
+      "convert it to a plain LoRA with PEFT's save_pretrained(path_initial_model_for_weight_conversion=…)",
+    );
+  }
+  const number = (name: string, fallback: number, least: number): number => {
+    const value = json[name] ?? fallback;
+    if (typeof value === "number" && Number.isFinite(value) && value >= least) return value;
+    throw fail(`${name} is ${JSON.stringify(value)}`, `it should be a number from ${least} on`);
+  };
+  const names = (name: string): string[] | string | null => {
+    const value = json[name] ?? null;
+    const isList = Array.isArray(value) && value.every((item) => typeof item === "string");
+    if (value === null || typeof value === "string" || isList) return value as string[] | string;
+    throw fail(`${name} is ${JSON.stringify(value)}`, "it should be a list of names or a regex");
+  };
+  const pattern = (name: string): Record<string, number> => {
+    const value = json[name] ?? {};
+    const valid = isJsonObject(value) &&
+      Object.values(value).every((item) => typeof item === "number" && item > 0);
+    if (valid) return value as Record<string, number>;
+    throw fail(`${name} is ${JSON.stringify(value)}`, "it should map layer names to numbers");
+  };
+  const layers = json.layers_to_transform ?? null;
+  const targetModules = names("target_modules");
+  if (targetModules === null) {
+    throw fail("target_modules is missing", "name the layers that the adapter changes");
+  }
+  return {
+    r: number("r", 8, 1),
+    loraAlpha: number("lora_alpha", 8, 0),
+    loraDropout: number("lora_dropout", 0, 0),
+    targetModules,
+    useRslora: json.use_rslora === true,
+    rankPattern: pattern("rank_pattern"),
+    alphaPattern: pattern("alpha_pattern"),
+    excludeModules: names("exclude_modules"),
+    layersToTransform: typeof layers === "number" ? [layers] : layers as number[] | null,
+    baseModel: typeof json.base_model_name_or_path === "string"
+      ? json.base_model_name_or_path
+      : null,
+  };
+}
+
+/** The adapter_config.json of an adapter, with the keys that PEFT writes. */
+export function formatLoraConfig(config: LoraConfig): string {
+  return JSON.stringify(
+    {
+      alpha_pattern: config.alphaPattern,
+      auto_mapping: null,
+      base_model_name_or_path: config.baseModel,
+      bias: "none",
+      exclude_modules: config.excludeModules,
+      fan_in_fan_out: false,
+      inference_mode: true,
+      init_lora_weights: true,
+      layer_replication: null,
+      layers_pattern: null,
+      layers_to_transform: config.layersToTransform,
+      lora_alpha: config.loraAlpha,
+      lora_dropout: config.loraDropout,
+      modules_to_save: null,
+      peft_type: "LORA",
+      r: config.r,
+      rank_pattern: config.rankPattern,
+      revision: null,
+      target_modules: config.targetModules,
+      task_type: "CAUSAL_LM",
+      use_dora: false,
+      use_rslora: config.useRslora,
+    },
+    null,
+    2,
+  ) + "\n";
+}
+
+/**
+ * The layers among `paths` that the settings choose, by PEFT's rules. `outputPath` is the layer that
+ * "all-linear" leaves out. Throws {@linkcode ConfigError} where none is chosen, or a name of the list
+ * chooses none.
+ */
+export function loraTargets(
+  config: LoraConfig,
+  paths: Iterable<string>,
+  outputPath: string,
+): LoraTarget[] {
+  const all = [...paths];
+  const included = matcher("target_modules", config.targetModules, (path) => path !== outputPath);
+  const excluded = config.excludeModules === null
+    ? () => false
+    : matcher("exclude_modules", config.excludeModules, () => true);
+  const chosen = all.filter((path) =>
+    included(path) && !excluded(path) && isInLayers(path, config.layersToTransform)
+  );
+  const idle = Array.isArray(config.targetModules)
+    ? config.targetModules.filter((name) => !all.some((path) => endsWith(path, name)))
+    : [];
+  if (chosen.length === 0 || idle.length > 0) {
+    const kinds = [...new Set(all.map((path) => path.split(".").at(-1)))].join(", ");
+    const what = idle.length > 0 ? `"${idle.join('", "')}"` : JSON.stringify(config.targetModules);
+    throw new ConfigError([
+      `Cannot place LoRA: target_modules ${what} matches no layer; the layers are ${kinds}`,
+    ]);
+  }
+  return chosen.map((path) => {
+    const rank = patternValue(config.rankPattern, path) ?? config.r;
+    const alpha = patternValue(config.alphaPattern, path) ?? config.loraAlpha;
+    return { path, rank, alpha, scaling: alpha / (config.useRslora ? Math.sqrt(rank) : rank) };
+  });
+}
+
+function matcher(
+  field: string,
+  modules: readonly string[] | string,
+  isLinear: (path: string) => boolean,
+): (path: string) => boolean {
+  if (typeof modules !== "string") return (path) => modules.some((name) => endsWith(path, name));
+  if (modules === "all-linear") return isLinear;
+  const regex = compile(field, `^(?:${modules})$`);
+  return (path) => regex.test(path);
+}
+
+function compile(field: string, source: string): RegExp {
+  try {
+    return new RegExp(source);
+  } catch (error) {
+    throw new ConfigError(
+      [`Cannot use ${field} ${JSON.stringify(source)}: ${(error as Error).message}`],
+      { cause: error },
+    );
+  }
+}
+
+function endsWith(path: string, name: string): boolean {
+  return path === name || path.endsWith(`.${name}`);
+}
+
+function isInLayers(path: string, layers: readonly number[] | null): boolean {
+  if (layers === null) return true;
+  const index = /\.layers\.(\d+)\./.exec(path);
+  return index !== null && layers.includes(Number(index[1]));
+}
+
+/** The value of the first key that the path ends in. */
+function patternValue(pattern: Readonly<Record<string, number>>, path: string): number | undefined {
+  const key = Object.keys(pattern).find((key) =>
+    compile("rank_pattern or alpha_pattern", `^(?:.*\\.)?(?:${key})$`).test(path)
+  );
+  return key === undefined ? undefined : pattern[key];
+}

@@ -1,0 +1,108 @@
+/**
+ * The memory plan: the run's largest step, rehearsed on a device that only counts.
+ * @module
+ */
+import { countingDevice } from "../device/counting.ts";
+import type { Device } from "../device/device.ts";
+import type { Checkpoint } from "../formats/checkpoint.ts";
+import { itemBytes } from "../formats/safetensors.ts";
+import { buildModel, type ModelFiles } from "../model/load.ts";
+import type { RaggedBatch } from "../text/batch.ts";
+import type { BatchPlan } from "./batches.ts";
+import type { TrainConfig } from "./config.ts";
+import { evaluateLoss } from "./evaluate_loss.ts";
+import { loadOptions, makeTrainable } from "./trainable.ts";
+import { trainStep } from "./step.ts";
+
+/** Bytes of GPU memory by use. */
+export interface MemoryPlan {
+  readonly weights: number;
+  /** Trainable weights of an adapter. */
+  readonly adapter: number;
+  /** Gradients and AdamW's moments. */
+  readonly optimizer: number;
+  /** Block inputs kept for the backward pass. */
+  readonly checkpoints: number;
+  /** Everything else at the peak. */
+  readonly workspace: number;
+  /** The most at once. */
+  readonly totalBytes: number;
+  /** Rows (tokens) of the largest pass. */
+  readonly rows: number;
+}
+
+/** What a plan is made for. */
+export interface PlanInputs {
+  readonly files: ModelFiles;
+  readonly config: TrainConfig;
+  readonly batches: BatchPlan;
+  readonly evalBatches: readonly RaggedBatch[];
+}
+
+/** Plans the memory of a run on `device`, without touching its memory or reading any weights. */
+export async function planMemory(device: Device, inputs: PlanInputs): Promise<MemoryPlan> {
+  const { files, config, batches, evalBatches } = inputs;
+  using counting = countingDevice(device);
+  const empty = { ...files, checkpoint: headersOnly(files.checkpoint) };
+  using model = await buildModel(counting, empty, loadOptions(config));
+  const weights = counting.liveBytes;
+  using trained = await makeTrainable(model, config);
+  const adapter = trained.adapter?.scope.byteLength ?? 0;
+  const optimizer = counting.liveBytes - weights - adapter;
+  const largest = largestStep(batches);
+  await trainStep({
+    model,
+    ...trained,
+    batches: largest.batches,
+    step: 0,
+    seed: config.seed,
+    learningRate: config.learning_rate,
+    weightDecay: config.weight_decay,
+    maxGradNorm: config.max_grad_norm,
+    neftuneAlpha: config.neftune_noise_alpha,
+  });
+  const longestEval = evalBatches.toSorted((a, b) => b.tokens.length - a.tokens.length).slice(0, 1);
+  if (longestEval.length > 0) await evaluateLoss(model, longestEval);
+  const { hiddenSize, layers } = model.config;
+  const checkpoints = largest.rows * hiddenSize * 4 * layers;
+  const totalBytes = counting.peakBytes;
+  const workspace = totalBytes - weights - adapter - optimizer - checkpoints;
+  return { weights, adapter, optimizer, checkpoints, workspace, totalBytes, rows: largest.rows };
+}
+
+/** The step with the pass of most rows. */
+function largestStep({ steps, batchesOf }: BatchPlan): { batches: RaggedBatch[]; rows: number } {
+  let largest = { batches: batchesOf(0), rows: 0 };
+  for (let step = 0; step < steps.totalSteps; step++) {
+    const batches = batchesOf(step);
+    const rows = Math.max(...batches.map((batch) => batch.tokens.length));
+    if (rows > largest.rows) largest = { batches, rows };
+  }
+  return largest;
+}
+
+/** The checkpoint with zeros for content, but for the small JSON that tells formats. */
+function headersOnly(checkpoint: Checkpoint): Checkpoint {
+  const bytesOf = (name: string) => {
+    const { dtype, shape } = checkpoint.tensors.get(name)!;
+    return shape.reduce((product, length) => product * length, 1) * itemBytes(dtype);
+  };
+  return {
+    tensors: checkpoint.tensors,
+    byteLength: checkpoint.byteLength,
+    read: async (name) =>
+      name.includes(".quant_state.") ? await checkpoint.read(name) : new Uint8Array(bytesOf(name)),
+    readF32: (name) => {
+      const { dtype } = checkpoint.tensors.get(name)!;
+      return Promise.resolve(new Float32Array(bytesOf(name) / itemBytes(dtype)));
+    },
+    async *chunks(name, maxBytes) {
+      const total = bytesOf(name);
+      const zeros = new Uint8Array(Math.min(total, maxBytes));
+      for (let begin = 0; begin < total; begin += maxBytes) {
+        yield zeros.subarray(0, Math.min(maxBytes, total - begin));
+      }
+    },
+    [Symbol.dispose]: () => {},
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * Everything before the first step: data, tokenizer, memory plan, model, adapter and optimizer.
+ * @module
+ */
+import { FormatError } from "../errors.ts";
+import { type InstructionRecord, readRecords } from "../data/record.ts";
+import type { Device } from "../device/device.ts";
+import { buildModel, type ModelFiles, openModelFiles } from "../model/load.ts";
+import type { ModelConfig } from "../model/config.ts";
+import type { Model } from "../model/model.ts";
+import {
+  type DroppedRecord,
+  type RaggedBatch,
+  type TokenizedExample,
+  tokenizeRecords,
+} from "../text/batch.ts";
+import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { type BatchPlan, evaluationBatches, planBatches } from "./batches.ts";
+import type { TrainConfig } from "./config.ts";
+import { type MemoryPlan, planMemory } from "./memory_plan.ts";
+import { loadOptions, makeTrainable, type TrainedPart } from "./trainable.ts";
+
+/** Records as they were read and as the model will see them. */
+export interface TrainingData {
+  readonly tokenizer: Tokenizer;
+  readonly trainRecords: readonly InstructionRecord[];
+  readonly evalRecords: readonly InstructionRecord[];
+  readonly trainExamples: readonly TokenizedExample[];
+  readonly evalExamples: readonly TokenizedExample[];
+  /** Examples that lost a part of their prompt, and records that could not be used. */
+  readonly truncated: number;
+  readonly dropped: readonly DroppedRecord[];
+}
+
+/** A run that is planned and checked, but holds no weights yet. */
+export interface PlannedRun extends TrainingData, Disposable {
+  readonly config: TrainConfig;
+  readonly files: ModelFiles;
+  readonly batches: BatchPlan;
+  readonly evalBatches: readonly RaggedBatch[];
+  readonly plan: MemoryPlan;
+}
+
+/** A run that is ready to train; on the GPU until it is disposed. */
+export interface TrainRun extends PlannedRun, TrainedPart {
+  readonly model: Model;
+}
+
+/**
+ * Reads data, tokenizer and the model's headers, and plans steps and memory.
+ * Throws FormatError, TrainingError or ConfigError for what would keep the run from working.
+ */
+export async function planTraining(device: Device, config: TrainConfig): Promise<PlannedRun> {
+  const { base_model, train_path, val_path } = config;
+  if (base_model === null || train_path === null) {
+    throw new TypeError("Cannot plan a run without base_model and train_path");
+  }
+  using cleanup = new DisposableStack();
+  const files = cleanup.use(await openModelFiles(base_model));
+  const tokenizer = await loadTokenizer(base_model);
+  checkVocabulary(tokenizer, files.config, base_model);
+  const trainRecords = await readRecords(train_path, {
+    maxRecords: config.max_train_samples ?? undefined,
+  });
+  const evalRecords = val_path
+    ? await readRecords(val_path, { maxRecords: config.max_val_samples ?? undefined })
+    : [];
+  const options = {
+    maxSeqLength: config.max_seq_length,
+    completionOnly: config.completion_only_loss,
+    style: config.prompt,
+  };
+  const train = tokenizeRecords(trainRecords, tokenizer, options);
+  const evaluation = evalRecords.length > 0
+    ? tokenizeRecords(evalRecords, tokenizer, options)
+    : { examples: [], truncated: 0, dropped: [] };
+  const maxRows = mostRows(device, files.config);
+  const batches = planBatches(train.examples, config, maxRows);
+  const evalBatches = evaluationBatches(
+    evaluation.examples,
+    config.per_device_train_batch_size,
+    maxRows,
+  );
+  const plan = await planMemory(device, { files, config, batches, evalBatches });
+  const owned = cleanup.move();
+  return {
+    config,
+    files,
+    tokenizer,
+    trainRecords,
+    evalRecords,
+    trainExamples: train.examples,
+    evalExamples: evaluation.examples,
+    truncated: train.truncated + evaluation.truncated,
+    dropped: [...train.dropped, ...evaluation.dropped],
+    batches,
+    evalBatches,
+    plan,
+    [Symbol.dispose]: () => owned.dispose(),
+  };
+}
+
+/** Loads the model and makes what is trained. `planned` is disposed with the run. */
+export async function prepareTraining(
+  device: Device,
+  planned: PlannedRun,
+  options: { onProgress?: (bytes: number, total: number) => void; signal?: AbortSignal } = {},
+): Promise<TrainRun> {
+  using cleanup = new DisposableStack();
+  cleanup.use(planned);
+  const { config, files } = planned;
+  device.resetPeak();
+  const model = cleanup.use(
+    await buildModel(device, files, { ...loadOptions(config), ...options }),
+  );
+  const trained = cleanup.use(await makeTrainable(model, config));
+  const owned = cleanup.move();
+  return { ...planned, ...trained, model, [Symbol.dispose]: () => owned.dispose() };
+}
+
+/** Rows (tokens) of one pass whose widest activation still fits one binding. */
+function mostRows(device: Device, config: ModelConfig): number {
+  const widest = Math.max(
+    config.hiddenSize,
+    config.intermediateSize,
+    config.heads * config.headSize,
+  );
+  return Math.floor(device.maxBindingBytes / (4 * widest));
+}
+
+function checkVocabulary(tokenizer: Tokenizer, config: ModelConfig, directory: string): void {
+  if (tokenizer.vocabSize <= config.vocabularySize) return;
+  throw new FormatError(
+    `Cannot use ${directory}: its tokenizer has ${tokenizer.vocabSize} tokens, the model's ` +
+      `vocabulary ${config.vocabularySize}; use the tokenizer that belongs to the model`,
+    { file: directory },
+  );
+}

@@ -1,0 +1,164 @@
+/**
+ * What a run must remember, beside weights and optimizer, to continue as if it had not stopped.
+ * @module
+ */
+import { ConfigError, FormatError } from "../errors.ts";
+import { isJsonObject } from "../formats/json.ts";
+import type { TokenizedExample } from "../text/batch.ts";
+import type { TrainConfig } from "./config.ts";
+
+/** One row of `log_history` in metrics.json. */
+export interface LogEntry {
+  readonly step: number;
+  /** Mean over the logged steps of: summed cross-entropy (nats) / target tokens of the step. */
+  readonly loss: number;
+  /** Of the last logged step, as used in it. */
+  readonly learning_rate: number;
+  /** Of the last logged step, before clipping. */
+  readonly grad_norm: number;
+  /** Target tokens of the logged steps. */
+  readonly num_target_tokens: number;
+  /** All tokens of the logged steps, prompts included, per second. */
+  readonly tokens_per_second: number;
+}
+
+/** An evaluation during the run. */
+export interface EvalEntry {
+  readonly step: number;
+  readonly eval_loss: number;
+}
+
+/** Sums over the steps since the last log entry. */
+export interface LogWindow {
+  readonly steps: number;
+  readonly loss: number;
+  readonly targets: number;
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+/** The state after `step` optimizer steps. */
+export interface TrainState {
+  readonly step: number;
+  readonly logHistory: readonly LogEntry[];
+  readonly evalHistory: readonly EvalEntry[];
+  readonly window: LogWindow;
+  /** Sum of the losses of all steps. */
+  readonly lossSum: number;
+  /** All tokens so far, and the seconds spent training. */
+  readonly tokens: number;
+  readonly seconds: number;
+  /** The step with the lowest eval loss. */
+  readonly best: EvalEntry | null;
+  /** Evaluations since then. */
+  readonly evalsSinceBest: number;
+}
+
+export const EMPTY_WINDOW: LogWindow = { steps: 0, loss: 0, targets: 0, tokens: 0, seconds: 0 };
+
+/** The state before the first step. */
+export const INITIAL_STATE: TrainState = {
+  step: 0,
+  logHistory: [],
+  evalHistory: [],
+  window: EMPTY_WINDOW,
+  lossSum: 0,
+  tokens: 0,
+  seconds: 0,
+  best: null,
+  evalsSinceBest: 0,
+};
+
+/** Options that a resumed run must share with the run it continues. */
+const FIXED = [
+  "method",
+  "double_quant",
+  "lora_r",
+  "lora_alpha",
+  "lora_dropout",
+  "target_modules",
+  "use_rslora",
+  "prompt",
+  "max_seq_length",
+  "completion_only_loss",
+  "packing",
+  "shuffle",
+  "seed",
+  "per_device_train_batch_size",
+  "gradient_accumulation_steps",
+  "neftune_noise_alpha",
+] as const satisfies readonly (keyof TrainConfig)[];
+
+/** The run a checkpoint belongs to: its fixed options and a digest of its tokens. */
+export interface RunIdentity {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly data: string;
+}
+
+/** The identity of a run over `examples`. */
+export async function runIdentity(
+  config: TrainConfig,
+  examples: readonly TokenizedExample[],
+): Promise<RunIdentity> {
+  const words: number[] = [];
+  for (const { ids, targetStart } of examples) words.push(ids.length, targetStart, ...ids);
+  const digest = await crypto.subtle.digest("SHA-256", Uint32Array.from(words));
+  return {
+    options: Object.fromEntries(FIXED.map((name) => [name, config[name]])),
+    data: new Uint8Array(digest).toHex(),
+  };
+}
+
+/** Throws {@linkcode ConfigError} naming every difference between a checkpoint's run and this one. */
+export function checkIdentity(saved: RunIdentity, present: RunIdentity, checkpoint: string): void {
+  const issues = FIXED
+    .filter((name) => JSON.stringify(saved.options[name]) !== JSON.stringify(present.options[name]))
+    .map((name) =>
+      `${checkpoint} was made with --${name} ${JSON.stringify(saved.options[name])}, ` +
+      `not ${JSON.stringify(present.options[name])}; resume with the same, or start a new run`
+    );
+  if (saved.data !== present.data) {
+    issues.push(
+      `${checkpoint} was made from other training records; resume with the same --train_path and ` +
+        "tokenizer, or start a new run",
+    );
+  }
+  if (issues.length > 0) throw new ConfigError(issues);
+}
+
+/** A checkpoint's trainer_state.json. */
+export function formatState(state: TrainState, identity: RunIdentity): string {
+  return JSON.stringify({ version: 1, identity, state }, null, 2) + "\n";
+}
+
+/** Reads trainer_state.json back. Throws {@linkcode FormatError}. */
+export function parseState(
+  text: string,
+  file: string,
+): { state: TrainState; identity: RunIdentity } {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new FormatError(
+      `Cannot resume: ${file} is no JSON; resume from another checkpoint`,
+      { file },
+      { cause },
+    );
+  }
+  if (
+    isJsonObject(json) && json.version === 1 && isState(json.state) && isJsonObject(json.identity)
+  ) {
+    return { state: json.state, identity: json.identity as unknown as RunIdentity };
+  }
+  throw new FormatError(
+    `Cannot resume: ${file} is not the state of a run of this version; start a new run`,
+    { file },
+  );
+}
+
+function isState(value: unknown): value is TrainState {
+  return isJsonObject(value) && Number.isSafeInteger(value.step) &&
+    Array.isArray(value.logHistory) &&
+    Array.isArray(value.evalHistory) && isJsonObject(value.window);
+}
