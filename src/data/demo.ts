@@ -4,6 +4,7 @@
  * @module
  */
 import { ConfigError } from "../errors.ts";
+import { schemaQuestion, TEXT_TO_SQL_INSTRUCTION } from "./question.ts";
 import { type Random, random } from "./random.ts";
 import type { InstructionRecord } from "./record.ts";
 
@@ -144,10 +145,6 @@ const TEMPLATES: readonly (readonly [question: string, sql: string])[] = [
   ],
 ];
 
-const INSTRUCTION =
-  "Write a SQL query that answers the user's question using ONLY the tables and " +
-  "columns provided in the schema.";
-
 function pick<T>(rng: Random, list: readonly T[]): T {
   return list[rng.below(list.length)];
 }
@@ -233,8 +230,8 @@ export function demoRecords(
       .map((each) => createTable(rng, schema, each, joined ? [...used, "id"] : used)).join("; ");
     records.set(text, {
       id: `demo-${split}-${records.size}`,
-      instruction: INSTRUCTION,
-      input: `### Schema:\n${ddl}\n\n### Question:\n${text}`,
+      instruction: TEXT_TO_SQL_INSTRUCTION,
+      input: schemaQuestion(ddl, text),
       output: write(sql, blanks, (word) => word.replaceAll("'", "''")),
       source: "demo",
       meta: { schema: name },

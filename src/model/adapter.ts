@@ -8,16 +8,20 @@ import { random } from "../data/random.ts";
 import type { Scope, Tensor } from "../device/tensor.ts";
 import { openFile } from "../formats/byte_source.ts";
 import { writeDirectoryAtomic, writeFileAtomic } from "../formats/atomic.ts";
-import { parseJson } from "../formats/json.ts";
 import { openSafetensors, type Safetensors, writeSafetensors } from "../formats/safetensors.ts";
 import type { LoraPair } from "../ops/linear.ts";
 import type { Parameter } from "../ops/tape.ts";
-import { formatLoraConfig, type LoraConfig, loraTargets, parseLoraConfig } from "./lora_config.ts";
+import {
+  formatLoraConfig,
+  LORA_CONFIG_FILE,
+  type LoraConfig,
+  loraTargets,
+  readLoraConfig,
+} from "./lora_config.ts";
 import type { Model } from "./model.ts";
 
 /** Name of the file that the weights are in. */
 export const ADAPTER_WEIGHTS_FILE = "adapter_model.safetensors";
-const CONFIG_FILE = "adapter_config.json";
 
 type TrainablePair = { -readonly [Key in keyof LoraPair]: LoraPair[Key] };
 
@@ -94,7 +98,7 @@ export class Adapter implements Disposable {
       }
     }
     await writeSafetensors(join(directory, ADAPTER_WEIGHTS_FILE), entries);
-    await writeFileAtomic(join(directory, CONFIG_FILE), formatLoraConfig(this.config));
+    await writeFileAtomic(join(directory, LORA_CONFIG_FILE), formatLoraConfig(this.config));
   }
 
   [Symbol.dispose](): void {
@@ -189,13 +193,6 @@ export async function loadAdapter(
       "target_modules chooses; only plain LoRA on linear layers is supported",
     { file },
   );
-}
-
-/** Reads the adapter_config.json of an adapter folder. Throws {@linkcode FormatError}. */
-export async function readLoraConfig(directory: string): Promise<LoraConfig> {
-  const file = join(directory, CONFIG_FILE);
-  using source = await openFile(file);
-  return parseLoraConfig(parseJson(new Uint8Array(await source.slice(0)), { file }), file);
 }
 
 function buildAdapter(

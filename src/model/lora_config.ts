@@ -2,8 +2,13 @@
  * PEFT's `adapter_config.json` for LoRA: which layers it is about, with what rank and scale.
  * @module
  */
+import { join } from "node:path";
 import { ConfigError, FormatError } from "../errors.ts";
-import { isJsonObject } from "../formats/json.ts";
+import { openFile } from "../formats/byte_source.ts";
+import { isJsonObject, parseJson } from "../formats/json.ts";
+
+/** Name of the file that the settings are in. */
+export const LORA_CONFIG_FILE = "adapter_config.json";
 
 /** The settings of a LoRA adapter, under PEFT's meanings. */
 export interface LoraConfig {
@@ -54,6 +59,13 @@ const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
 
 /** Ways to start an adapter that also change the base model, which is then another than ours. */
 const BASE_CHANGING_INITS = /^(pissa|olora|corda|loftq|lora_ga)/i;
+
+/** Reads the adapter_config.json of an adapter folder. Throws {@linkcode FormatError}. */
+export async function readLoraConfig(directory: string): Promise<LoraConfig> {
+  const file = join(directory, LORA_CONFIG_FILE);
+  using source = await openFile(file);
+  return parseLoraConfig(parseJson(new Uint8Array(await source.slice(0)), { file }), file);
+}
 
 /** Reads a parsed adapter_config.json. Throws {@linkcode FormatError} naming what is not supported. */
 export function parseLoraConfig(json: unknown, file: string): LoraConfig {

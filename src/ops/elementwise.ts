@@ -12,6 +12,7 @@ const kernel = new Kernel("add", source);
 
 /** `a + b`, elementwise; f32, shapes alike. Throws ShapeError. */
 export function add(tape: Tape, a: Tensor, b: Tensor): Tensor {
+  expectShape("add", a, a.shape);
   expectShape("add", b, a.shape);
   const y = tape.output(a.shape, "sum");
   const count = sizeOf(a.shape);

@@ -11,6 +11,7 @@ const kernel = new Kernel("swiglu", source);
 
 /** `silu(gate) · up`, elementwise; f32, shapes alike. Throws ShapeError. Source: arXiv:2002.05202. */
 export function swiglu(tape: Tape, gate: Tensor, up: Tensor): Tensor {
+  expectShape("swiglu", gate, gate.shape);
   expectShape("swiglu", up, gate.shape);
   const { device } = tape;
   const count = sizeOf(gate.shape);

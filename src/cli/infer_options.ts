@@ -1,0 +1,106 @@
+/**
+ * The options of `deno task infer`.
+ * @module
+ */
+import { z } from "zod";
+import {
+  commonFields,
+  type CrossCheck,
+  describeSchema,
+  type Option,
+  type OptionLayer,
+  resolveOptions,
+} from "../train/options.ts";
+
+const text = (group: string, description: string, value = "TEXT") =>
+  z.string().min(1).nullable().default(null).meta({ group, description, value });
+
+const MODEL = "Model", INPUT = "What to answer", GENERATION = "Generation";
+
+/** Every option of the infer task. */
+export const inferSchema = z.object({
+  base_model: text(MODEL, "Model folder; by default the one that the adapter names.", "DIR"),
+  adapter_path: text(MODEL, "Adapter folder in PEFT's format.", "DIR"),
+  quantization: z.enum(["nf4", "none"]).default("nf4").meta({
+    group: MODEL,
+    description: "Hold the linear layers in NF4, as in training with qlora, or as they are.",
+  }),
+  double_quant: z.boolean().default(true).meta({
+    group: MODEL,
+    description: "Quantise the NF4 scales too.",
+  }),
+  question: text(INPUT, "A question in words. Needs --schema."),
+  schema: text(INPUT, "The database's CREATE TABLE statements, or a file with them.", "FILE|TEXT"),
+  prompt: text(INPUT, "A raw prompt, without any template; BOS is added."),
+  input: text(INPUT, "JSONL of records (instruction, input). Needs --output.", "FILE"),
+  output: text(INPUT, "JSONL to write, one answer for each record of --input.", "FILE"),
+  prompt_style: z.enum(["alpaca", "mistral"]).default("alpaca").meta({
+    group: INPUT,
+    description: "Prompt template, as in training.",
+  }),
+  max_new_tokens: z.int().min(1).default(256).meta({
+    group: GENERATION,
+    description: "Tokens to generate at most.",
+  }),
+  temperature: z.number().min(0).default(0).meta({
+    group: GENERATION,
+    description: "0: the likeliest token each time; above: sample.",
+  }),
+  top_p: z.number().gt(0).max(1).default(1).meta({
+    group: GENERATION,
+    description: "Sample from the likeliest tokens that together have this probability.",
+  }),
+  top_k: z.int().min(0).default(0).meta({
+    group: GENERATION,
+    description: "Sample from this many likeliest tokens; 0: all.",
+  }),
+  batch_size: z.int().min(1).default(8).meta({
+    group: GENERATION,
+    description: "Records of --input to answer at once.",
+  }),
+  ...commonFields,
+});
+
+/** The resolved options of the infer task. */
+export type InferConfig = Readonly<z.infer<typeof inferSchema>>;
+
+const checks: readonly CrossCheck<InferConfig>[] = [
+  {
+    fields: ["question", "prompt", "input"],
+    fault: ({ question, prompt, input }) =>
+      [question, prompt, input].filter((value) => value !== null).length === 1
+        ? null
+        : "Cannot tell what to answer: give one of --question, --prompt and --input",
+  },
+  {
+    fields: ["question", "schema"],
+    fault: ({ question, schema }) =>
+      (question === null) === (schema === null)
+        ? null
+        : "Cannot answer a question without its schema: give --question and --schema together",
+  },
+  {
+    fields: ["input", "output"],
+    fault: ({ input, output }) =>
+      (input === null) === (output === null)
+        ? null
+        : "Cannot answer a file: give --input and --output together",
+  },
+  {
+    fields: ["base_model", "adapter_path"],
+    fault: ({ base_model, adapter_path }) =>
+      base_model !== null || adapter_path !== null
+        ? null
+        : "Cannot load a model: give --base_model, or --adapter_path of an adapter that names it",
+  },
+];
+
+/** The option table, for `--help`. */
+export function describeInferOptions(): Option[] {
+  return describeSchema(inferSchema);
+}
+
+/** Merges and checks the options. Throws ConfigError with all faults. */
+export function resolveInferConfig(layers: readonly OptionLayer[]): InferConfig {
+  return resolveOptions(inferSchema, layers, checks);
+}
