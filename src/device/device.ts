@@ -12,6 +12,7 @@ import {
   MAX_GROUPS_PER_AXIS,
   PipelineCache,
 } from "./kernel.ts";
+import { type KernelTime, Profiler } from "./profile.ts";
 import { BufferPool, type Storage } from "./pool.ts";
 import { describe, type HostArray, Scope, type Tensor } from "./tensor.ts";
 
@@ -51,6 +52,7 @@ export class Device implements Disposable {
   #uniforms: GPUBuffer;
   #uniformBytes = new DataView(new ArrayBuffer(UNIFORM_STRIDE * LAUNCHES_PER_BATCH));
   #batch: Batch | null = null;
+  #profiler: Profiler | null = null;
   #errors: Promise<Error | null>[] = [];
   #lost: string | null = null;
 
@@ -138,13 +140,33 @@ export class Device implements Disposable {
       batch.touched.add(tensor.storage.gpu);
       return { binding, resource: { buffer: tensor.storage.gpu, size: tensor.byteLength } };
     });
-    const pass = batch.pass ??= batch.encoder.beginComputePass();
+    const pass = this.#openPass(batch, label);
     pass.setPipeline(pipeline);
     const group = this.gpu.createBindGroup({ label, layout, entries });
     pass.setBindGroup(0, group, usesParams ? [uniformOffset] : []);
     pass.dispatchWorkgroups(...groups);
     batch.kernels.add(label);
     if (++batch.launches === LAUNCHES_PER_BATCH) this.flush();
+  }
+
+  /**
+   * Measures every launch from now on, by GPU timestamps. Launches then run one by one, so a whole
+   * takes longer than without. Throws {@linkcode DeviceError} where the adapter has no timestamps.
+   */
+  startProfile(): void {
+    if (!this.info.features.includes("timestamp-query")) {
+      throw new DeviceError("Cannot measure launches: this adapter has no timestamp-query feature");
+    }
+    this.flush();
+    this.#profiler = new Profiler(this.gpu, LAUNCHES_PER_BATCH);
+  }
+
+  /** Ends the measurement and returns the time of each kernel. */
+  async endProfile(): Promise<KernelTime[]> {
+    await this.sync();
+    const profiler = this.#profiler;
+    this.#profiler = null;
+    return await profiler?.finish() ?? [];
   }
 
   /** Copies bytes of `source` (by default all of them) into `target`; multiples of 4. */
@@ -206,6 +228,7 @@ export class Device implements Disposable {
     if (!batch) return;
     this.#batch = null;
     batch.pass?.end();
+    this.#profiler?.resolve(batch.encoder);
     const bytes = new Uint8Array(this.#uniformBytes.buffer, 0, batch.launches * UNIFORM_STRIDE);
     if (bytes.length > 0) this.gpu.queue.writeBuffer(this.#uniforms, 0, bytes);
     this.gpu.queue.submit([batch.encoder.finish()]);
@@ -289,6 +312,14 @@ export class Device implements Disposable {
       kernels: new Set(),
       touched: new Set(),
     };
+  }
+
+  /** The pass for the next launch: the open one, or one of its own to be measured. */
+  #openPass(batch: Batch, label: string): GPUComputePassEncoder {
+    if (!this.#profiler) return batch.pass ??= batch.encoder.beginComputePass();
+    batch.pass?.end();
+    const timestampWrites = this.#profiler.next(label);
+    return batch.pass = batch.encoder.beginComputePass({ timestampWrites });
   }
 
   #openTransfer(...tensors: Tensor[]): Batch {

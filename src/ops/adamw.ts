@@ -75,8 +75,9 @@ export function adamwStep(
 ): void {
   const { learningRate, weightDecay, step, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
   const shared = {
-    beta1,
+    rate1: 1 - beta1,
     beta2,
+    rate2: 1 - beta2,
     epsilon,
     step_size: learningRate / (1 - beta1 ** step),
     correction2: Math.sqrt(1 - beta2 ** step),

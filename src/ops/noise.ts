@@ -19,12 +19,14 @@ export interface Dropout {
   readonly seed: number;
 }
 
-/** Writes (or adds) the masked and scaled elements of `x` to `y`. */
+/** Writes (or adds) the masked and scaled elements of `x` to `y`; f32, shapes alike. Throws ShapeError. */
 export function applyDropout(
   device: Device,
   options: Dropout & { x: Tensor; y: Tensor; accumulate?: 0 | 1 },
 ): void {
   const { x, y, probability, seed, accumulate = 0 } = options;
+  expectShape("dropout", x, x.shape);
+  expectShape("dropout", y, x.shape);
   const count = sizeOf(x.shape);
   const threshold = Math.min(0xffffffff, Math.round(probability * 2 ** 32));
   const scale = 1 / (1 - probability);

@@ -31,6 +31,7 @@ export function gatherRows(tape: Tape, x: Tensor, rows: Tensor): Tensor {
 /** Writes the rows of `x` [M, …] to rows `rows` [M] (u32, distinct) of `target`. Not differentiable. */
 export function scatterRows(device: Device, x: Tensor, rows: Tensor, target: Tensor): void {
   const count = x.shape[0], width = sizeOf(x.shape.slice(1));
+  expectShape("scatter rows", x, x.shape);
   expectShape("scatter rows", rows, [count], "u32");
   expectShape("scatter rows", target, [null, ...x.shape.slice(1)]);
   const args = { x, rows, y: target, count, width };

@@ -1,0 +1,66 @@
+/**
+ * SQLoRA: fine-tune Mistral with QLoRA for text-to-SQL on any GPU, through WebGPU.
+ *
+ * A whole run on generated rows, without any file or network:
+ *
+ * ```ts
+ * import {
+ *   openDevice,
+ *   planTraining,
+ *   prepareSmoke,
+ *   prepareTraining,
+ *   resolveTrainConfig,
+ *   SMOKE_DEFAULTS,
+ *   train,
+ * } from "@sqlora/sqlora";
+ *
+ * const output_dir = await Deno.makeTempDir();
+ * const values = { ...SMOKE_DEFAULTS, smoke: true, output_dir, max_steps: 2 };
+ * const config = await prepareSmoke(resolveTrainConfig([{ source: "options", values }]));
+ *
+ * using device = await openDevice();
+ * using run = await prepareTraining(device, await planTraining(device, config));
+ * for await (const event of train(run)) {
+ *   if (event.type === "step") console.log(event.step, event.loss);
+ * }
+ * await Deno.remove(output_dir, { recursive: true });
+ * ```
+ *
+ * A trained adapter answers a question:
+ *
+ * ```ts ignore
+ * import { encodePrompt, generate, loadAdapter, loadModel, loadTokenizer, openDevice } from "@sqlora/sqlora";
+ *
+ * const tokenizer = await loadTokenizer("mistral-7b");
+ * using device = await openDevice();
+ * using model = await loadModel(device, "mistral-7b", { quantization: "nf4" });
+ * using adapter = await loadAdapter(model, "outputs/adapters");
+ * adapter.attach(model);
+ * const prompt = encodePrompt({ instruction: "Write SQL.", input: "How many singers?" }, tokenizer);
+ * const [answer] = await generate(model, [prompt], { maxNewTokens: 64 });
+ * console.log(tokenizer.decode(answer.ids));
+ * ```
+ * @module
+ */
+export {
+  ConfigError,
+  DeviceError,
+  FormatError,
+  KernelError,
+  ShapeError,
+  TrainingError,
+} from "./errors.ts";
+export { openDevice } from "./device/open.ts";
+export type { Device } from "./device/device.ts";
+export { type InstructionRecord, readRecords } from "./data/record.ts";
+export { loadTokenizer, type Tokenizer } from "./text/tokenizer.ts";
+export { encodePrompt, formatPrompt } from "./text/prompt.ts";
+export { loadModel, type LoadOptions } from "./model/load.ts";
+export type { Model } from "./model/model.ts";
+export { type Adapter, createAdapter, loadAdapter, saveAdapter } from "./model/adapter.ts";
+export { generate, type GenerateOptions, type Generation } from "./model/generate.ts";
+export { resolveTrainConfig, type TrainConfig } from "./train/config.ts";
+export { type PlannedRun, planTraining, prepareTraining, type TrainRun } from "./train/prepare.ts";
+export { prepareSmoke, SMOKE_DEFAULTS } from "./train/smoke.ts";
+export { train } from "./train/train.ts";
+export type { Metrics, TrainEvent } from "./train/events.ts";
