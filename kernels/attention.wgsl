@@ -1,167 +1,128 @@
-// Causal attention with grouped-query heads, in memory linear in the tokens.
-//   score[i, h, j] = scale · q[i, h] · k[j, g],   g = h / (H / G)
-//   o[i, h] = Σ over j of softmax_j(score[i, h, j]) · v[j, g],   j in key_begin[i] .. key_end[i]
-//   backward: p = exp(score - log_sum),  ds = p · (do·v - delta) · scale,  delta = do·o
-//             dq[i] = Σ_j ds·k[j],  dk[j] = Σ_i ds·q[i],  dv[j] = Σ_i p·do[i]
-// Shapes: q, o, do, dq [N, H, D]; k, v, dk, dv [K, G, D]; log_sums, delta [N, H];
-//   key_begin, key_end [N] bound the keys of a query row (sequence start, sliding window, causality);
-//   query_end [N] bounds the queries of a key row j, which are rows j .. query_end[j] (training only).
-// Geometry: one invocation per (row, head); rows run fastest, so neighbours read the same keys.
-// Numerics: online softmax in f32; sums over keys run in order, so they are repeatable.
-// Source: Dao et al. 2022, arXiv:2205.14135 (recompute scores); Ainslie et al. 2023, arXiv:2305.13245.
+// Causal attention, the part between its matrix products, for a tile of R query rows of one sequence and all heads.
+//   softmax: P[h, r, j] = exp(S[h, r, j]) / Σ over visible i of exp(S[h, r, i])
+//   softmax_backward: dS[h, r, j] = P[h, r, j] · (dP[h, r, j] - Σ over i of P[h, r, i] · dP[h, r, i])
+// Row r sees the keys lo .. hi-1 of the tile, hi = diagonal + r + 1, lo = max(0, hi - window); all others get 0.
+// Shapes: S, P, dP, dS [H, R, stride], a row of keys padded to a multiple of 4; P takes the place of S, dS that of dP.
+// Geometry: LANES invocations per row and head.
+// Numerics: f32; the row's maximum is subtracted before exp.
+// Source: Dao et al. 2022, arXiv:2205.14135 (the scores are made again in the backward pass).
 
 const WG: u32 = 64;
-const MAX_QUARTERS: u32 = 64; // D at most 256
-override QUARTERS: u32 = 32; // D / 4
+override LANES: u32 = 64;
 
 struct Params {
-  rows: u32, // N, or K for backward_kv
-  heads: u32, // H
-  kv_heads: u32, // G
-  scale: f32,
-  accumulate_q: u32,
-  accumulate_k: u32,
-  accumulate_v: u32,
+  rows: u32, // R
+  heads: u32,
+  stride: u32,
+  diagonal: u32,
+  window: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> q: array<vec4f>;
-@group(0) @binding(2) var<storage, read> k: array<vec4f>;
-@group(0) @binding(3) var<storage, read> v: array<vec4f>;
-@group(0) @binding(4) var<storage, read> key_begin: array<u32>;
-@group(0) @binding(5) var<storage, read> key_end: array<u32>;
-@group(0) @binding(6) var<storage, read_write> o: array<vec4f>;
-@group(0) @binding(7) var<storage, read_write> log_sums: array<f32>;
-@group(0) @binding(8) var<storage, read> log_sum: array<f32>;
-@group(0) @binding(9) var<storage, read> output: array<vec4f>;
-@group(0) @binding(10) var<storage, read> d_output: array<vec4f>;
-@group(0) @binding(11) var<storage, read_write> deltas: array<f32>;
-@group(0) @binding(12) var<storage, read> delta: array<f32>;
-@group(0) @binding(13) var<storage, read> query_end: array<u32>;
-@group(0) @binding(14) var<storage, read_write> dq: array<vec4f>;
-@group(0) @binding(15) var<storage, read_write> dk: array<vec4f>;
-@group(0) @binding(16) var<storage, read_write> dv: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> scores: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weights: array<vec4f>; // P
+@group(0) @binding(3) var<storage, read_write> d_weights: array<vec4f>; // dP, then dS
 
-@compute @workgroup_size(WG)
-fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let index = id.x + id.y * groups.x * WG;
-  if index >= params.rows * params.heads { return; }
-  let row = index % params.rows;
-  let head = index / params.rows;
-  let group = head / (params.heads / params.kv_heads);
-  let at = (row * params.heads + head) * QUARTERS;
-  var query: array<vec4f, MAX_QUARTERS>;
-  var sum: array<vec4f, MAX_QUARTERS>;
-  for (var d = 0u; d < QUARTERS; d++) {
-    query[d] = q[at + d] * params.scale;
-    sum[d] = vec4f(0.0);
+const LOWEST: f32 = -3.4028234e38;
+
+var<workgroup> partial: array<f32, WG>;
+
+// The largest value and the sum over the invocations that share a row.
+fn row_max(value: f32, index: u32) -> f32 {
+  if LANES == 1u { return value; }
+  partial[index] = value;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if index % LANES < half { partial[index] = max(partial[index], partial[index + half]); }
+    workgroupBarrier();
   }
-  var highest = -3.4028234e38;
-  var total = 0.0;
-  for (var j = key_begin[row]; j < key_end[row]; j++) {
-    let key = (j * params.kv_heads + group) * QUARTERS;
-    var parts = vec4f(0.0);
-    for (var d = 0u; d < QUARTERS; d++) { parts += query[d] * k[key + d]; }
-    let score = parts.x + parts.y + parts.z + parts.w;
-    if score > highest {
-      let shrink = exp(highest - score);
-      highest = score;
-      total *= shrink;
-      for (var d = 0u; d < QUARTERS; d++) { sum[d] *= shrink; }
-    }
-    let weight = exp(score - highest);
-    total += weight;
-    for (var d = 0u; d < QUARTERS; d++) { sum[d] += weight * v[key + d]; }
+  let result = partial[index - index % LANES];
+  workgroupBarrier();
+  return result;
+}
+
+fn row_sum(value: f32, index: u32) -> f32 {
+  if LANES == 1u { return value; }
+  partial[index] = value;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if index % LANES < half { partial[index] += partial[index + half]; }
+    workgroupBarrier();
   }
-  for (var d = 0u; d < QUARTERS; d++) { o[at + d] = sum[d] / total; }
-  log_sums[row * params.heads + head] = highest + log(total);
+  let result = partial[index - index % LANES];
+  workgroupBarrier();
+  return result;
+}
+
+// Which of the four keys from 4·quad on row r sees.
+fn visible(r: u32, quad: u32) -> vec4<bool> {
+  let hi = params.diagonal + r + 1u;
+  let lo = hi - min(hi, params.window);
+  let j = 4u * quad + vec4u(0u, 1u, 2u, 3u);
+  return (j >= vec4u(lo)) & (j < vec4u(hi));
+}
+
+// The row of an invocation; those past the end repeat the last one and store nothing.
+fn row_number(group: vec3u, groups: vec3u, index: u32) -> u32 {
+  return (group.x + group.y * groups.x) * (WG / LANES) + index / LANES;
 }
 
 @compute @workgroup_size(WG)
-fn backward_delta(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let index = id.x + id.y * groups.x * WG;
-  if index >= params.rows * params.heads { return; }
-  var parts = vec4f(0.0);
-  for (var d = 0u; d < QUARTERS; d++) {
-    parts += output[index * QUARTERS + d] * d_output[index * QUARTERS + d];
+fn softmax(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) index: u32,
+) {
+  let number = row_number(group, groups, index);
+  let count = params.rows * params.heads;
+  let row = min(number, count - 1u);
+  let lane = index % LANES;
+  let r = row % params.rows;
+  let quads = params.stride / 4u;
+  let base = row * quads;
+  let hi = params.diagonal + r + 1u;
+  let first = (hi - min(hi, params.window)) / 4u + lane;
+  let end = (hi + 3u) / 4u;
+  var highest = vec4f(LOWEST);
+  for (var quad = first; quad < end; quad += LANES) {
+    highest = max(highest, select(vec4f(LOWEST), scores[base + quad], visible(r, quad)));
   }
-  deltas[index] = parts.x + parts.y + parts.z + parts.w;
-}
-
-@compute @workgroup_size(WG)
-fn backward_q(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let index = id.x + id.y * groups.x * WG;
-  if index >= params.rows * params.heads { return; }
-  let row = index % params.rows;
-  let head = index / params.rows;
-  let group = head / (params.heads / params.kv_heads);
-  let at = (row * params.heads + head) * QUARTERS;
-  var query: array<vec4f, MAX_QUARTERS>;
-  var d_out: array<vec4f, MAX_QUARTERS>;
-  var sum: array<vec4f, MAX_QUARTERS>;
-  for (var d = 0u; d < QUARTERS; d++) {
-    query[d] = q[at + d] * params.scale;
-    d_out[d] = d_output[at + d];
-    sum[d] = vec4f(0.0);
+  let top = row_max(max(max(highest.x, highest.y), max(highest.z, highest.w)), index);
+  var sums = vec4f();
+  for (var quad = first; quad < end; quad += LANES) {
+    sums += select(vec4f(), exp(scores[base + quad] - top), visible(r, quad));
   }
-  let row_log_sum = log_sum[row * params.heads + head];
-  let row_delta = delta[row * params.heads + head];
-  for (var j = key_begin[row]; j < key_end[row]; j++) {
-    let key = (j * params.kv_heads + group) * QUARTERS;
-    var score = vec4f(0.0);
-    var d_weight = vec4f(0.0);
-    for (var d = 0u; d < QUARTERS; d++) {
-      score += query[d] * k[key + d];
-      d_weight += d_out[d] * v[key + d];
-    }
-    let weight = exp(score.x + score.y + score.z + score.w - row_log_sum);
-    let d_score = weight * (d_weight.x + d_weight.y + d_weight.z + d_weight.w - row_delta);
-    for (var d = 0u; d < QUARTERS; d++) { sum[d] += d_score * k[key + d]; }
-  }
-  for (var d = 0u; d < QUARTERS; d++) {
-    let value = sum[d] * params.scale;
-    if params.accumulate_q == 1u { dq[at + d] += value; } else { dq[at + d] = value; }
+  let total = row_sum(sums.x + sums.y + sums.z + sums.w, index);
+  if number >= count { return; }
+  for (var quad = lane; quad < quads; quad += LANES) {
+    scores[base + quad] = select(vec4f(), exp(scores[base + quad] - top) / total, visible(r, quad));
   }
 }
 
 @compute @workgroup_size(WG)
-fn backward_kv(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let index = id.x + id.y * groups.x * WG;
-  if index >= params.rows * params.kv_heads { return; }
-  let row = index % params.rows;
-  let group = index / params.rows;
-  let at = (row * params.kv_heads + group) * QUARTERS;
-  var key: array<vec4f, MAX_QUARTERS>;
-  var value: array<vec4f, MAX_QUARTERS>;
-  var key_sum: array<vec4f, MAX_QUARTERS>;
-  var value_sum: array<vec4f, MAX_QUARTERS>;
-  for (var d = 0u; d < QUARTERS; d++) {
-    key[d] = k[at + d] * params.scale;
-    value[d] = v[at + d];
-    key_sum[d] = vec4f(0.0);
-    value_sum[d] = vec4f(0.0);
+fn softmax_backward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) index: u32,
+) {
+  let number = row_number(group, groups, index);
+  let count = params.rows * params.heads;
+  let row = min(number, count - 1u);
+  let lane = index % LANES;
+  let r = row % params.rows;
+  let quads = params.stride / 4u;
+  let base = row * quads;
+  let hi = params.diagonal + r + 1u;
+  let first = (hi - min(hi, params.window)) / 4u + lane;
+  let end = (hi + 3u) / 4u;
+  var sums = vec4f();
+  for (var quad = first; quad < end; quad += LANES) {
+    sums += select(vec4f(), weights[base + quad] * d_weights[base + quad], visible(r, quad));
   }
-  let heads_per_group = params.heads / params.kv_heads;
-  for (var i = row; i < query_end[row]; i++) {
-    for (var h = group * heads_per_group; h < (group + 1u) * heads_per_group; h++) {
-      let query = i * params.heads + h;
-      var score = vec4f(0.0);
-      var d_weight = vec4f(0.0);
-      for (var d = 0u; d < QUARTERS; d++) {
-        score += key[d] * q[query * QUARTERS + d];
-        d_weight += value[d] * d_output[query * QUARTERS + d];
-      }
-      let weight = exp(score.x + score.y + score.z + score.w - log_sum[query]);
-      let d_score = weight * (d_weight.x + d_weight.y + d_weight.z + d_weight.w - delta[query]);
-      for (var d = 0u; d < QUARTERS; d++) {
-        key_sum[d] += d_score * q[query * QUARTERS + d];
-        value_sum[d] += weight * d_output[query * QUARTERS + d];
-      }
-    }
-  }
-  for (var d = 0u; d < QUARTERS; d++) {
-    let to_key = key_sum[d] * params.scale;
-    if params.accumulate_k == 1u { dk[at + d] += to_key; } else { dk[at + d] = to_key; }
-    if params.accumulate_v == 1u { dv[at + d] += value_sum[d]; } else { dv[at + d] = value_sum[d]; }
+  let mean = row_sum(sums.x + sums.y + sums.z + sums.w, index);
+  if number >= count { return; }
+  for (var quad = lane; quad < quads; quad += LANES) {
+    let gradient = weights[base + quad] * (d_weights[base + quad] - mean);
+    d_weights[base + quad] = select(vec4f(), gradient, visible(r, quad));
   }
 }

@@ -131,3 +131,63 @@ export function gatherRows(x: Values, rows: Values, width: number): Float64Array
     (_, i) => x[rows[Math.floor(i / width)] * width + i % width],
   );
 }
+
+/** The random 32-bit word of element `i`: PCG-RXS-M-XS of the element, mixed with the seed, again. */
+export function randomWord(i: number, seed: number): number {
+  return pcg((pcg(i) ^ seed) >>> 0);
+}
+
+function pcg(value: number): number {
+  const state = (Math.imul(value, 747796405) + 2891336453) >>> 0;
+  const word = Math.imul((state >>> ((state >>> 28) + 4)) ^ state, 277803737) >>> 0;
+  return ((word >>> 22) ^ word) >>> 0;
+}
+
+/** `x / (1 - p)` where the element's random word is at least p · 2³², else 0. */
+export function dropout(
+  x: Values,
+  { probability, seed }: { probability: number; seed: number },
+): Float64Array {
+  return Float64Array.from(
+    x,
+    (value, i) => randomWord(i, seed) >= probability * 2 ** 32 ? value / (1 - probability) : 0,
+  );
+}
+
+/** The 2-norm over all gradients, and the factor that clips it as in PyTorch (`maxNorm` 0: 1). */
+export function clipping(
+  gradients: readonly Values[],
+  maxNorm: number,
+): { norm: number; factor: number } {
+  let squares = 0;
+  for (const gradient of gradients) {
+    for (let i = 0; i < gradient.length; i++) squares += gradient[i] ** 2;
+  }
+  const norm = Math.sqrt(squares);
+  return { norm, factor: maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1 };
+}
+
+/** One step of AdamW as in PyTorch, in place. */
+export function adamw(
+  state: { weight: Float64Array; m: Float64Array; v: Float64Array },
+  gradient: Values,
+  options: {
+    learningRate: number;
+    weightDecay: number;
+    step: number;
+    beta1: number;
+    beta2: number;
+    epsilon: number;
+  },
+): void {
+  const { weight, m, v } = state;
+  const { learningRate, weightDecay, step, beta1, beta2, epsilon } = options;
+  for (let i = 0; i < weight.length; i++) {
+    m[i] = beta1 * m[i] + (1 - beta1) * gradient[i];
+    v[i] = beta2 * v[i] + (1 - beta2) * gradient[i] ** 2;
+    const mean = m[i] / (1 - beta1 ** step);
+    const variance = v[i] / (1 - beta2 ** step);
+    weight[i] -= learningRate * weightDecay * weight[i];
+    weight[i] -= learningRate * mean / (Math.sqrt(variance) + epsilon);
+  }
+}

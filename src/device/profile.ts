@@ -15,7 +15,7 @@ export interface KernelTime {
 export class Profiler {
   #querySet: GPUQuerySet;
   #labels: string[] = [];
-  #batches: { labels: readonly string[]; result: GPUBuffer }[] = [];
+  #batches: { labels: readonly string[]; resolved: GPUBuffer; result: GPUBuffer }[] = [];
 
   constructor(readonly gpu: GPUDevice, maxLaunches: number) {
     this.#querySet = gpu.createQuerySet({ type: "timestamp", count: maxLaunches * 2 });
@@ -41,14 +41,14 @@ export class Profiler {
     const result = this.gpu.createBuffer({ size, usage: MAP_READ | COPY_DST });
     encoder.resolveQuerySet(this.#querySet, 0, count, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, result, 0, size);
-    this.#batches.push({ labels: this.#labels, result });
+    this.#batches.push({ labels: this.#labels, resolved, result });
     this.#labels = [];
   }
 
   /** The times of all kernels, the longest first. */
   async finish(): Promise<KernelTime[]> {
     const times = new Map<string, { launches: number; seconds: number }>();
-    for (const { labels, result } of this.#batches) {
+    for (const { labels, resolved, result } of this.#batches) {
       await result.mapAsync(GPUMapMode.READ);
       const stamps = new BigUint64Array(result.getMappedRange());
       labels.forEach((label, i) => {
@@ -57,6 +57,7 @@ export class Profiler {
         time.seconds += Number(stamps[2 * i + 1] - stamps[2 * i]) / 1e9;
         times.set(label, time);
       });
+      resolved.destroy();
       result.destroy();
     }
     this.#querySet.destroy();

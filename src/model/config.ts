@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { FormatError } from "../errors.ts";
 import { openFile } from "../formats/byte_source.ts";
 import { isJsonObject, parseJson } from "../formats/json.ts";
+import { architectureOf } from "./registry.ts";
 
 /** Sizes and constants of a decoder of the Llama family. */
 export interface ModelConfig {
@@ -51,6 +52,9 @@ export async function readModelConfig(directory: string): Promise<ModelConfig> {
 /** Checks a parsed `config.json`. Throws {@linkcode FormatError} naming the field and `file`. */
 export function parseModelConfig(json: Record<string, unknown>, file: string): ModelConfig {
   const fields = new Fields(json, file);
+  const modelType = fields.text("model_type");
+  // First, because other architectures name the other fields in other ways.
+  architectureOf(modelType, file);
   const heads = fields.size("num_attention_heads");
   const kvHeads = fields.size("num_key_value_heads", heads);
   const hiddenSize = fields.size("hidden_size");
@@ -67,7 +71,7 @@ export function parseModelConfig(json: Record<string, unknown>, file: string): M
     );
   }
   return {
-    modelType: fields.text("model_type"),
+    modelType,
     hiddenSize,
     intermediateSize: fields.size("intermediate_size"),
     layers: fields.size("num_hidden_layers"),

@@ -8,37 +8,33 @@ import type { ForwardInput } from "./network.ts";
 /** Sequences laid end to end without padding; N rows. */
 export interface SequenceRows {
   readonly tokens: Uint32Array;
+  /** [N] index of each row in its sequence. */
   readonly positions: Uint32Array;
-  /** First row of the row's sequence. */
-  readonly sequenceStart: Uint32Array;
-  /** One past the last row of the row's sequence. */
-  readonly sequenceEnd: Uint32Array;
+  /** Rows [start, end) of each sequence. */
+  readonly sequences: readonly { readonly start: number; readonly end: number }[];
 }
 
 /**
  * The input for whole sequences: every row sees the rows of its own sequence up to itself, at most
- * `slidingWindow` of them. The arrays on the GPU live in `scope`.
+ * `slidingWindow` of them. What it puts on the GPU lives in `scope`.
  */
 export function sequenceInput(
   scope: Scope,
   rows: SequenceRows,
   slidingWindow: number | null,
 ): ForwardInput {
-  const { tokens, positions, sequenceStart, sequenceEnd } = rows;
-  const window = slidingWindow ?? Infinity;
-  const keyBegin = sequenceStart.map((start, i) => Math.max(start, i - window + 1));
-  const keyEnd = tokens.map((_, i) => i + 1);
-  const queryEnd = sequenceEnd.map((end, i) => Math.min(end, i + window));
-  const upload = (data: Uint32Array, label: string) => scope.upload(data, [data.length], { label });
+  const { tokens, positions, sequences } = rows;
+  const spans = sequences.map(({ start, end }) => ({
+    queryBegin: start,
+    queryCount: end - start,
+    keyBegin: start,
+    keyCount: end - start,
+  }));
   return {
     tokens,
-    positions: upload(positions, "positions"),
-    length: positions.reduce((most, position) => Math.max(most, position + 1), 1),
-    ranges: {
-      keyBegin: upload(keyBegin, "key begin"),
-      keyEnd: upload(keyEnd, "key end"),
-      queryEnd: upload(queryEnd, "query end"),
-    },
+    positions: scope.upload(positions, [positions.length], { label: "positions" }),
+    length: Math.max(...spans.map((span) => span.keyCount)),
+    attention: { spans, slidingWindow },
     cache: null,
   };
 }
@@ -46,10 +42,6 @@ export function sequenceInput(
 /** One sequence as rows. */
 export function singleSequence(ids: ArrayLike<number>): SequenceRows {
   const tokens = Uint32Array.from(ids);
-  return {
-    tokens,
-    positions: tokens.map((_, i) => i),
-    sequenceStart: new Uint32Array(tokens.length),
-    sequenceEnd: new Uint32Array(tokens.length).fill(tokens.length),
-  };
+  const sequences = [{ start: 0, end: tokens.length }];
+  return { tokens, positions: tokens.map((_, i) => i), sequences };
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Scope, Tensor } from "../device/tensor.ts";
+import type { AttentionSpan } from "../ops/attention.ts";
 import { scatterRows } from "../ops/rows.ts";
 import type { ModelConfig } from "./config.ts";
 import type { ForwardInput, KeyValueStore } from "./network.ts";
@@ -43,35 +44,34 @@ export class KeyValueCache implements KeyValueStore {
    * in `scope`, which should end after the pass.
    */
   step(scope: Scope, steps: readonly SequenceStep[]): ForwardInput {
-    const window = this.config.slidingWindow ?? Infinity;
     const tokens: number[] = [], positions: number[] = [], slots: number[] = [];
-    const keyBegin: number[] = [], keyEnd: number[] = [];
+    const spans: AttentionSpan[] = [];
     for (const { sequence, ids } of steps) {
-      const begin = this.#begins[sequence];
+      const keyBegin = this.#begins[sequence];
       const first = this.#lengths[sequence];
-      if (first + ids.length > this.capacities[sequence]) {
+      const keyCount = first + ids.length;
+      if (keyCount > this.capacities[sequence]) {
         throw new RangeError(
-          `Cannot cache ${first + ids.length} rows: the sequence has room for ` +
-            `${this.capacities[sequence]}; make the cache for all rows to come`,
+          `Cannot cache ${keyCount} rows: the sequence has room for ${
+            this.capacities[sequence]
+          }; ` +
+            "make the cache for all rows to come",
         );
       }
+      spans.push({ queryBegin: tokens.length, queryCount: ids.length, keyBegin, keyCount });
       for (let i = 0; i < ids.length; i++) {
-        const position = first + i;
         tokens.push(ids[i]);
-        positions.push(position);
-        slots.push(begin + position);
-        keyBegin.push(begin + Math.max(0, position - window + 1));
-        keyEnd.push(begin + position + 1);
+        positions.push(first + i);
+        slots.push(keyBegin + first + i);
       }
-      this.#lengths[sequence] += ids.length;
+      this.#lengths[sequence] = keyCount;
     }
-    const upload = (values: number[]) => scope.upload(Uint32Array.from(values));
-    this.#slots = upload(slots);
+    this.#slots = scope.upload(Uint32Array.from(slots));
     return {
       tokens: Uint32Array.from(tokens),
-      positions: upload(positions),
-      length: Math.max(...positions) + 1,
-      ranges: { keyBegin: upload(keyBegin), keyEnd: upload(keyEnd) },
+      positions: scope.upload(Uint32Array.from(positions)),
+      length: Math.max(...spans.map((span) => span.keyCount)),
+      attention: { spans, slidingWindow: this.config.slidingWindow },
       cache: this,
     };
   }

@@ -91,43 +91,66 @@ export function parseLoraConfig(json: unknown, file: string): LoraConfig {
       "convert it to a plain LoRA with PEFT's save_pretrained(path_initial_model_for_weight_conversion=…)",
     );
   }
-  const number = (name: string, fallback: number, least: number): number => {
+  const field = <T>(name: string, fallback: T | null, isValid: Check, expected: string): T => {
     const value = json[name] ?? fallback;
-    if (typeof value === "number" && Number.isFinite(value) && value >= least) return value;
-    throw fail(`${name} is ${JSON.stringify(value)}`, `it should be a number from ${least} on`);
+    if (isValid(value)) return value as T;
+    throw fail(`${name} is ${JSON.stringify(value)}`, `it should be ${expected}`);
   };
-  const names = (name: string): string[] | string | null => {
-    const value = json[name] ?? null;
-    const isList = Array.isArray(value) && value.every((item) => typeof item === "string");
-    if (value === null || typeof value === "string" || isList) return value as string[] | string;
-    throw fail(`${name} is ${JSON.stringify(value)}`, "it should be a list of names or a regex");
-  };
-  const pattern = (name: string): Record<string, number> => {
-    const value = json[name] ?? {};
-    const valid = isJsonObject(value) &&
-      Object.values(value).every((item) => typeof item === "number" && item > 0);
-    if (valid) return value as Record<string, number>;
-    throw fail(`${name} is ${JSON.stringify(value)}`, "it should map layer names to numbers");
-  };
-  const layers = json.layers_to_transform ?? null;
+  const names = (name: string) =>
+    field<string[] | string | null>(name, null, isNames, "a list of names or a regex");
   const targetModules = names("target_modules");
   if (targetModules === null) {
     throw fail("target_modules is missing", "name the layers that the adapter changes");
   }
+  const layers = field<number | number[] | null>(
+    "layers_to_transform",
+    null,
+    isLayers,
+    "a list of layer numbers",
+  );
   return {
-    r: number("r", 8, 1),
-    loraAlpha: number("lora_alpha", 8, 0),
-    loraDropout: number("lora_dropout", 0, 0),
+    r: field("r", 8, isRank, "an integer from 1 on"),
+    loraAlpha: field("lora_alpha", 8, isNumber, "a number from 0 on"),
+    loraDropout: field(
+      "lora_dropout",
+      0,
+      (value) => isNumber(value) && value < 1,
+      "a number from 0 to below 1",
+    ),
     targetModules,
     useRslora: json.use_rslora === true,
-    rankPattern: pattern("rank_pattern"),
-    alphaPattern: pattern("alpha_pattern"),
+    rankPattern: field("rank_pattern", {}, isMapTo(isRank), "a map of names to integers from 1 on"),
+    alphaPattern: field("alpha_pattern", {}, isMapTo(isNumber), "a map of names to numbers"),
     excludeModules: names("exclude_modules"),
-    layersToTransform: typeof layers === "number" ? [layers] : layers as number[] | null,
+    layersToTransform: typeof layers === "number" ? [layers] : layers,
     baseModel: typeof json.base_model_name_or_path === "string"
       ? json.base_model_name_or_path
       : null,
   };
+}
+
+type Check = (value: unknown) => boolean;
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}
+
+function isRank(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 1;
+}
+
+function isNames(value: unknown): boolean {
+  return value === null || typeof value === "string" ||
+    Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function isLayers(value: unknown): boolean {
+  const list = Array.isArray(value) ? value : [value];
+  return value === null || list.every((item) => Number.isSafeInteger(item) && item >= 0);
+}
+
+function isMapTo(isValid: Check): Check {
+  return (value) => isJsonObject(value) && Object.values(value).every(isValid);
 }
 
 /** The adapter_config.json of an adapter, with the keys that PEFT writes. */
@@ -191,8 +214,8 @@ export function loraTargets(
     ]);
   }
   return chosen.map((path) => {
-    const rank = patternValue(config.rankPattern, path) ?? config.r;
-    const alpha = patternValue(config.alphaPattern, path) ?? config.loraAlpha;
+    const rank = patternValue("rank_pattern", config.rankPattern, path) ?? config.r;
+    const alpha = patternValue("alpha_pattern", config.alphaPattern, path) ?? config.loraAlpha;
     return { path, rank, alpha, scaling: alpha / (config.useRslora ? Math.sqrt(rank) : rank) };
   });
 }
@@ -204,16 +227,17 @@ function matcher(
 ): (path: string) => boolean {
   if (typeof modules !== "string") return (path) => modules.some((name) => endsWith(path, name));
   if (modules === "all-linear") return isLinear;
-  const regex = compile(field, `^(?:${modules})$`);
+  const regex = compile(field, modules, `^(?:${modules})$`);
   return (path) => regex.test(path);
 }
 
-function compile(field: string, source: string): RegExp {
+/** `source` is the whole expression that `pattern` of that field becomes. */
+function compile(field: string, pattern: string, source: string): RegExp {
   try {
     return new RegExp(source);
   } catch (error) {
     throw new ConfigError(
-      [`Cannot use ${field} ${JSON.stringify(source)}: ${(error as Error).message}`],
+      [`Cannot use ${field} ${JSON.stringify(pattern)}: ${(error as Error).message}`],
       { cause: error },
     );
   }
@@ -230,9 +254,13 @@ function isInLayers(path: string, layers: readonly number[] | null): boolean {
 }
 
 /** The value of the first key that the path ends in. */
-function patternValue(pattern: Readonly<Record<string, number>>, path: string): number | undefined {
+function patternValue(
+  field: string,
+  pattern: Readonly<Record<string, number>>,
+  path: string,
+): number | undefined {
   const key = Object.keys(pattern).find((key) =>
-    compile("rank_pattern or alpha_pattern", `^(?:.*\\.)?(?:${key})$`).test(path)
+    compile(field, key, `^(?:.*\\.)?(?:${key})$`).test(path)
   );
   return key === undefined ? undefined : pattern[key];
 }

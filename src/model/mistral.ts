@@ -84,7 +84,7 @@ function selfAttention(tape: Tape, x: Tensor, context: BlockContext): Tensor {
   let k = rope(tape, split(linear(tape, x, layer.k), kvHeads), input.positions, table);
   let v = split(linear(tape, x, layer.v), kvHeads);
   if (input.cache) ({ keys: k, values: v } = input.cache.append(layer.index, k, v));
-  const attended = attention(tape, q, k, v, input.ranges);
+  const attended = attention(tape, q, k, v, input.attention);
   return linear(tape, reshape(attended, [rows, heads * headSize]), layer.o);
 }
 

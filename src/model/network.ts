@@ -3,7 +3,7 @@
  * @module
  */
 import type { Scope, Tensor } from "../device/tensor.ts";
-import type { AttentionRanges } from "../ops/attention.ts";
+import type { AttentionRows } from "../ops/attention.ts";
 import type { Linear } from "../ops/linear.ts";
 import type { Tape } from "../ops/tape.ts";
 import type { DenseWeight } from "../ops/weight.ts";
@@ -34,7 +34,7 @@ export interface ForwardInput {
   readonly positions: Tensor;
   /** The highest position plus 1. */
   readonly length: number;
-  readonly ranges: AttentionRanges;
+  readonly attention: AttentionRows;
   /** Gives attention the keys and values of earlier rows; null in training. */
   readonly cache: KeyValueStore | null;
   /** NEFTune in training: one scale per row [N], and a seed. */

@@ -3,8 +3,9 @@
  * @module
  */
 import source from "../../kernels/cross_entropy.wgsl" with { type: "text" };
-import { foldRows, Kernel } from "../device/kernel.ts";
+import { Kernel } from "../device/kernel.ts";
 import { expectShape, type Tensor } from "../device/tensor.ts";
+import { launchRows } from "./row_launch.ts";
 import type { Tape } from "./tape.ts";
 
 const kernel = new Kernel("cross_entropy", source);
@@ -22,7 +23,7 @@ export function crossEntropy(tape: Tape, logits: Tensor, targets: Tensor): Tenso
   const log_sum = tape.output([rows], "log sums");
   const sizes = { rows, vocabulary };
   const args = { logits, targets, losses, log_sums: log_sum, ...sizes };
-  device.run(kernel, "forward", args, { groups: foldRows(rows) });
+  device.run(kernel, "forward", args, launchRows(device, rows, vocabulary));
   tape.record(losses, [logits], (d_losses) => {
     const target = tape.gradientTarget(logits);
     if (!target) return;

@@ -40,6 +40,7 @@ export function embedding(tape: Tape, table: DenseWeight, tokens: Uint32Array): 
     for (const { values, rowBegin: row_begin, rowCount: row_count } of table.parts) {
       const target = tape.gradientTarget(values);
       if (!target) continue;
+      if (!target.accumulate) device.clear(target.tensor);
       const sizes = { rows: index.distinct.length, width, row_begin, row_count };
       device.run(
         kernel,

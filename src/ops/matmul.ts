@@ -1,37 +1,24 @@
 /**
- * Matrix products. Every weight, whatever its format, is unpacked chunk by chunk into column panels
- * of f32 that one product kernel reads; the formats differ in their unpacking alone.
+ * Products with weights, dense or NF4, forward and backward. A weight is unpacked chunk by chunk, so
+ * that never more than a small part of it exists as f32.
  * @module
  */
-import gemmSource from "../../kernels/gemm.wgsl" with { type: "text" };
-import gemmTnSource from "../../kernels/gemm_tn.wgsl" with { type: "text" };
-import packDenseSource from "../../kernels/pack_dense.wgsl" with { type: "text" };
-import packNf4Source from "../../kernels/pack_nf4.wgsl" with { type: "text" };
 import { ShapeError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
-import { Kernel } from "../device/kernel.ts";
 import { describe, expectShape, type Tensor } from "../device/tensor.ts";
 import {
-  type DensePart,
-  type DenseWeight,
-  DTYPE_CODES,
-  type Nf4Weight,
-  type Weight,
-} from "./weight.ts";
+  type PackedRows,
+  packRows,
+  PANEL,
+  product,
+  type ProductOptions,
+  transposedProduct,
+} from "./gemm.ts";
+import { type PanelSource, panelSources } from "./panels.ts";
+import type { Weight } from "./weight.ts";
 
-const gemm = new Kernel("gemm", gemmSource);
-const gemmTn = new Kernel("gemm_tn", gemmTnSource);
-const packDense = new Kernel("pack_dense", packDenseSource);
-const packNf4 = new Kernel("pack_nf4", packNf4Source);
-
-const PANEL = 32;
+/** Bytes of unpacked weight that exist at once. */
 const MAX_PANEL_BYTES = 64 * 2 ** 20;
-
-/** What becomes of the product: `c = alpha · product`, or `c += …` with `accumulate` 1. */
-export interface ProductOptions {
-  readonly alpha?: number;
-  readonly accumulate?: 0 | 1;
-}
 
 /**
  * `c[N, O] (+)= alpha · x[N, I] · Wᵀ` for `weight` [O, I]: a linear layer forward.
@@ -45,8 +32,12 @@ export function multiplyByWeight(
   const { x, weight, c } = operands;
   expectShape(`product with ${weight.name}`, x, [null, weight.columns]);
   expectShape(`product with ${weight.name}`, c, [x.shape[0], weight.rows]);
-  for (const source of sourcesOf(weight)) {
-    product(device, { a: x, source, c, transposed: false, cOffset: source.rowBegin, ...options });
+  using scope = device.scope("packed rows");
+  const [rows, depth] = x.shape;
+  const a = packRows(scope, { tensor: x, stride: depth }, { rows, depth });
+  for (const source of panelSources(weight)) {
+    const place = { c, column: source.rowBegin, transposed: false };
+    multiplyInChunks(device, { a, source, ...place }, options);
   }
 }
 
@@ -62,10 +53,14 @@ export function multiplyByWeightTransposed(
   const { x, weight, c } = operands;
   expectShape(`product with ${weight.name}`, x, [null, weight.rows]);
   expectShape(`product with ${weight.name}`, c, [x.shape[0], weight.columns]);
+  const [rows, stride] = x.shape;
   let { accumulate = 0 } = options;
-  for (const source of sourcesOf(weight)) {
-    const place = { aOffset: source.rowBegin, cOffset: 0 };
-    product(device, { a: x, source, c, transposed: true, ...place, ...options, accumulate });
+  for (const source of panelSources(weight)) {
+    using scope = device.scope("packed rows");
+    const view = { tensor: x, stride, offset: source.rowBegin };
+    const a = packRows(scope, view, { rows, depth: source.rowCount });
+    const place = { c, column: 0, transposed: true };
+    multiplyInChunks(device, { a, source, ...place }, { ...options, accumulate });
     accumulate = 1; // further rows of the weight add to the same sums
   }
 }
@@ -91,127 +86,30 @@ export function multiplyTransposed(
       `Cannot run transposed product: ${describe(a)} has no ${m} columns from ${aColumn} on`,
     );
   }
-  const { alpha = 1, accumulate = 0 } = options;
-  const args = { a, b, c, m, n, k, a_stride: aWidth, a_offset: aColumn, alpha, accumulate };
-  device.run(gemmTn, "main", args, { threads: m * n });
-}
-
-/** Rows of a weight that lie in one buffer, and how to unpack them into panels. */
-interface PanelSource {
-  readonly rowBegin: number;
-  readonly rowCount: number;
-  readonly columns: number;
-  pack(device: Device, packed: Tensor, range: PackRange): void;
-}
-
-interface PackRange {
-  readonly transposed: boolean;
-  readonly columnBegin: number;
-  readonly columnCount: number;
-  readonly depth: number;
-}
-
-function sourcesOf(weight: Weight): PanelSource[] {
-  if (weight.kind === "nf4") return [nf4Source(weight)];
-  return weight.parts.map((part) => denseSource(weight, part));
-}
-
-function denseSource(weight: DenseWeight, { rowBegin, rowCount, values }: DensePart): PanelSource {
-  const { columns } = weight;
-  const FORMAT = DTYPE_CODES[weight.dtype];
-  return {
-    rowBegin,
-    rowCount,
-    columns,
-    pack: (device, packed, { transposed, columnBegin, columnCount, depth }) =>
-      device.run(
-        packDense,
-        "pack",
-        {
-          w: values,
-          packed,
-          columns,
-          depth,
-          column_begin: columnBegin,
-          column_count: columnCount,
-        },
-        {
-          threads: packed.byteLength / 4,
-          constants: { PANEL, FORMAT, TRANSPOSED: Number(transposed) },
-        },
-      ),
+  const views = {
+    a: { tensor: a, stride: aWidth, offset: aColumn },
+    b: { tensor: b, stride: n },
+    c: { tensor: c, stride: n },
   };
+  transposedProduct(device, views, { m, n, k }, options);
 }
 
-function nf4Source(weight: Nf4Weight): PanelSource {
-  const { rows, columns, codes, absmax, tables } = weight;
-  const nested = weight.nested ?? tables; // not read without double quantisation
-  const constants = {
-    PANEL,
-    DOUBLE: weight.nested ? 1 : 0,
-  };
-  return {
-    rowBegin: 0,
-    rowCount: rows,
-    columns,
-    pack: (device, packed, { transposed, columnBegin, columnCount, depth }) =>
-      device.run(
-        packNf4,
-        "pack",
-        {
-          codes,
-          absmax,
-          nested,
-          tables,
-          packed,
-          columns,
-          depth,
-          column_begin: columnBegin,
-          column_count: columnCount,
-        },
-        {
-          threads: packed.byteLength / 4,
-          constants: { ...constants, TRANSPOSED: Number(transposed) },
-        },
-      ),
-  };
-}
-
-/** Unpacks a source in chunks of columns that fit the scratch panel, and multiplies each. */
-function product(
+/** Unpacks the source in chunks of columns that fit the scratch panel, and multiplies each. */
+function multiplyInChunks(
   device: Device,
-  operands: ProductOptions & {
-    a: Tensor;
-    source: PanelSource;
-    c: Tensor;
-    transposed: boolean;
-    aOffset?: number;
-    cOffset: number;
-  },
+  operands: { a: PackedRows; source: PanelSource; c: Tensor; column: number; transposed: boolean },
+  options: ProductOptions,
 ): void {
-  const { a, source, c, transposed, aOffset = 0, cOffset, alpha = 1, accumulate = 0 } = operands;
-  const depth = transposed ? source.rowCount : source.columns;
+  const { a, source, c, column, transposed } = operands;
+  const { depth } = a;
   const columns = transposed ? source.columns : source.rowCount;
-  const most = Math.max(1, Math.floor(MAX_PANEL_BYTES / (PANEL * depth * 4))) * PANEL;
+  const panelBytes = PANEL * Math.ceil(depth / 4) * 4 * 4;
+  const most = Math.max(1, Math.floor(MAX_PANEL_BYTES / panelBytes)) * PANEL;
   for (let columnBegin = 0; columnBegin < columns; columnBegin += most) {
     const columnCount = Math.min(most, columns - columnBegin);
     using scope = device.scope("weight panels");
-    const packed = scope.empty([Math.ceil(columnCount / PANEL), depth, PANEL]);
-    source.pack(device, packed, { transposed, columnBegin, columnCount, depth });
-    const [m] = a.shape;
-    device.run(gemm, "main", {
-      a,
-      b: packed,
-      c,
-      m,
-      n: columnCount,
-      k: depth,
-      a_stride: a.shape[1],
-      a_offset: aOffset,
-      c_stride: c.shape[1],
-      c_offset: cOffset + columnBegin,
-      alpha,
-      accumulate,
-    }, { threads: m * columnCount, constants: { PANEL } });
+    const panels = source.pack(scope, { transposed, depth, columnBegin, columnCount });
+    const target = { tensor: c, stride: c.shape[1], offset: column + columnBegin };
+    product(device, { a, panels, columns: columnCount, c: target }, options);
   }
 }

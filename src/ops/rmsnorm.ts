@@ -3,8 +3,9 @@
  * @module
  */
 import source from "../../kernels/rmsnorm.wgsl" with { type: "text" };
-import { foldRows, Kernel } from "../device/kernel.ts";
+import { Kernel } from "../device/kernel.ts";
 import { expectShape, type Tensor } from "../device/tensor.ts";
+import { launchRows } from "./row_launch.ts";
 import type { Tape } from "./tape.ts";
 
 const kernel = new Kernel("rmsnorm", source);
@@ -20,17 +21,18 @@ export function rmsnorm(tape: Tape, x: Tensor, weight: Tensor, epsilon: number):
   const { device } = tape;
   const y = tape.output(x.shape, "rmsnorm");
   const s = tape.output([rows], "rmsnorm scale");
-  const groups = foldRows(rows);
-  device.run(kernel, "forward", { x, weight, y, scales: s, rows, width, epsilon }, { groups });
+  const perRow = launchRows(device, rows, width);
+  device.run(kernel, "forward", { x, weight, y, scales: s, rows, width, epsilon }, perRow);
   tape.record(y, [x, weight], (dy) => {
     const dx = tape.gradientTarget(x);
     if (dx) {
       const { tensor, accumulate } = dx;
       const args = { x, weight, s, dy, dx: tensor, rows, width, accumulate };
-      device.run(kernel, "backward", args, { groups });
+      device.run(kernel, "backward", args, perRow);
     }
     const dWeight = tape.gradientTarget(weight);
     if (dWeight) {
+      if (!dWeight.accumulate) device.clear(dWeight.tensor);
       const args = { x, s, dy, d_weight: dWeight.tensor, rows, width };
       device.run(kernel, "backward_weight", args, { threads: width });
     }

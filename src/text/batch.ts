@@ -158,10 +158,6 @@ export interface RaggedBatch {
   readonly tokens: Uint32Array;
   /** [N] index of the row inside its sequence. */
   readonly positions: Uint32Array;
-  /** [N] first row of the row's sequence. */
-  readonly sequenceStart: Uint32Array;
-  /** [N] one past the last row of the row's sequence. */
-  readonly sequenceEnd: Uint32Array;
   /** [M] rows whose output predicts a target, ascending. */
   readonly targetRows: Uint32Array;
   /** [M] the token that each of them must predict. */
@@ -190,8 +186,6 @@ export function packBatch(examples: readonly TokenizedExample[]): RaggedBatch {
   }
   const tokens = new Uint32Array(rows);
   const positions = new Uint32Array(rows);
-  const sequenceStart = new Uint32Array(rows);
-  const sequenceEnd = new Uint32Array(rows);
   const targetRows = new Uint32Array(targets);
   const targetIds = new Uint32Array(targets);
   let start = 0;
@@ -199,8 +193,6 @@ export function packBatch(examples: readonly TokenizedExample[]): RaggedBatch {
   const sequences = examples.map(({ id, ids, targetStart }) => {
     const end = start + ids.length;
     tokens.set(ids, start);
-    sequenceStart.fill(start, start, end);
-    sequenceEnd.fill(end, start, end);
     for (let i = 0; i < ids.length; i++) positions[start + i] = i;
     for (let i = targetStart; i < ids.length; i++) {
       // The row before a token predicts it.
@@ -212,5 +204,5 @@ export function packBatch(examples: readonly TokenizedExample[]): RaggedBatch {
     start = end;
     return sequence;
   });
-  return { tokens, positions, sequenceStart, sequenceEnd, targetRows, targetIds, sequences };
+  return { tokens, positions, targetRows, targetIds, sequences };
 }

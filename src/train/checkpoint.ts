@@ -63,20 +63,20 @@ export async function saveCheckpoint(
 
 /** Steps of the checkpoints of a run, ascending. */
 export async function listCheckpoints(outputDir: string): Promise<number[]> {
-  const steps: number[] = [];
+  const steps = new Set<number>();
   try {
     for await (const { name, isDirectory } of Deno.readDir(join(outputDir, "checkpoints"))) {
-      const match = CHECKPOINT_NAME.exec(name.replace(/(\.old)?\.tmp$/, ""));
+      const match = CHECKPOINT_NAME.exec(name.replace(/\.old\.tmp$/, ""));
       if (!match || !isDirectory) continue;
       const step = Number(match[1]);
+      // A replacement that was cut off leaves its checkpoint under the .old.tmp name only.
       await recoverDirectory(checkpointPath(outputDir, step));
-      if (name.endsWith(".tmp") || steps.includes(step)) continue;
-      steps.push(step);
+      steps.add(step);
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  return steps.sort((a, b) => a - b);
+  return [...steps].sort((a, b) => a - b);
 }
 
 /** Reads the state of a checkpoint. Throws {@linkcode FormatError} where it is no checkpoint. */

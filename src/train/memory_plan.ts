@@ -1,5 +1,5 @@
 /**
- * The memory plan: the run's largest step, rehearsed on a device that only counts.
+ * The memory plan: the run's largest passes, rehearsed on a device that only counts.
  * @module
  */
 import { countingDevice } from "../device/counting.ts";
@@ -49,34 +49,44 @@ export async function planMemory(device: Device, inputs: PlanInputs): Promise<Me
   using trained = await makeTrainable(model, config);
   const adapter = trained.adapter?.scope.byteLength ?? 0;
   const optimizer = counting.liveBytes - weights - adapter;
-  const largest = largestStep(batches);
-  await trainStep({
-    model,
-    ...trained,
-    batches: largest.batches,
-    step: 0,
-    seed: config.seed,
-    learningRate: config.learning_rate,
-    weightDecay: config.weight_decay,
-    maxGradNorm: config.max_grad_norm,
-    neftuneAlpha: config.neftune_noise_alpha,
-  });
-  const longestEval = evalBatches.toSorted((a, b) => b.tokens.length - a.tokens.length).slice(0, 1);
-  if (longestEval.length > 0) await evaluateLoss(model, longestEval);
+  const passes = largestBatches(passesOf(batches));
+  for (const pass of passes) {
+    await trainStep({
+      model,
+      ...trained,
+      batches: [pass],
+      step: 0,
+      seed: config.seed,
+      learningRate: config.learning_rate,
+      weightDecay: config.weight_decay,
+      maxGradNorm: config.max_grad_norm,
+      neftuneAlpha: config.neftune_noise_alpha,
+    });
+  }
+  for (const batch of largestBatches(evalBatches)) await evaluateLoss(model, [batch]);
   const { hiddenSize, layers } = model.config;
-  const checkpoints = largest.rows * hiddenSize * 4 * layers;
+  const rows = Math.max(...passes.map((pass) => pass.tokens.length));
+  const checkpoints = rows * hiddenSize * 4 * layers;
   const totalBytes = counting.peakBytes;
   const workspace = totalBytes - weights - adapter - optimizer - checkpoints;
-  return { weights, adapter, optimizer, checkpoints, workspace, totalBytes, rows: largest.rows };
+  return { weights, adapter, optimizer, checkpoints, workspace, totalBytes, rows };
 }
 
-/** The step with the pass of most rows. */
-function largestStep({ steps, batchesOf }: BatchPlan): { batches: RaggedBatch[]; rows: number } {
-  let largest = { batches: batchesOf(0), rows: 0 };
-  for (let step = 0; step < steps.totalSteps; step++) {
-    const batches = batchesOf(step);
-    const rows = Math.max(...batches.map((batch) => batch.tokens.length));
-    if (rows > largest.rows) largest = { batches, rows };
+function* passesOf({ steps, batchesOf }: BatchPlan): Generator<RaggedBatch> {
+  for (let step = 0; step < steps.totalSteps; step++) yield* batchesOf(step);
+}
+
+/**
+ * The few batches that no other one exceeds in both rows and targets: one of them takes the most
+ * memory, be it for the blocks, which grow with the rows, or for the logits, with the targets.
+ */
+function largestBatches(batches: Iterable<RaggedBatch>): RaggedBatch[] {
+  const covers = (a: RaggedBatch, b: RaggedBatch) =>
+    a.tokens.length >= b.tokens.length && a.targetRows.length >= b.targetRows.length;
+  let largest: RaggedBatch[] = [];
+  for (const batch of batches) {
+    if (largest.some((other) => covers(other, batch))) continue;
+    largest = [...largest.filter((other) => !covers(batch, other)), batch];
   }
   return largest;
 }

@@ -125,7 +125,7 @@ function mostRows(device: Device, config: ModelConfig): number {
     config.intermediateSize,
     config.heads * config.headSize,
   );
-  return Math.floor(device.maxBindingBytes / (4 * widest));
+  return Math.floor(device.maxBindingBytes / (4 * widest) / 8) * 8;
 }
 
 function checkVocabulary(tokenizer: Tokenizer, config: ModelConfig, directory: string): void {

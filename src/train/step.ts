@@ -100,8 +100,9 @@ function runPass(
 
 /** NEFTune's alpha / √(tokens · C) for each row, by the length of its sequence. */
 function noiseScales(batch: RaggedBatch, alpha: number, width: number): Float32Array {
-  return Float32Array.from(
-    batch.sequenceEnd,
-    (end, i) => alpha / Math.sqrt((end - batch.sequenceStart[i]) * width),
-  );
+  const scales = new Float32Array(batch.tokens.length);
+  for (const { start, end } of batch.sequences) {
+    scales.fill(alpha / Math.sqrt((end - start) * width), start, end);
+  }
+  return scales;
 }

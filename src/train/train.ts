@@ -2,7 +2,7 @@
  * The training loop.
  * @module
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { TrainingError } from "../errors.ts";
 import { recoverDirectory, writeFileAtomic } from "../formats/atomic.ts";
 import {
@@ -56,11 +56,16 @@ export async function* train(run: TrainRun, signal?: AbortSignal): AsyncGenerato
   }
   yield { type: "start", step: state.step, totalSteps, resumedFrom };
 
-  let savedStep = resumedFrom ? state.step : -1;
+  let saved = resumedFrom ? { step: state.step, path: resumedFrom } : null;
+  // Checkpoints from before a resume need not be in this run's folder.
+  let bestPath = resumedFrom && state.best
+    ? join(dirname(resumedFrom), `step-${state.best.step}`)
+    : null;
   async function* save(): AsyncGenerator<TrainEvent> {
-    if (savedStep === state.step) return;
+    if (saved?.step === state.step) return;
     const path = await saveCheckpoint(config.output_dir, trainable, { state, identity });
-    savedStep = state.step;
+    saved = { step: state.step, path };
+    if (state.best?.step === state.step) bestPath = path;
     const best = state.best?.step ?? null;
     await pruneCheckpoints(config.output_dir, { limit: config.save_total_limit, best });
     yield { type: "checkpoint", step: state.step, path };
@@ -68,7 +73,14 @@ export async function* train(run: TrainRun, signal?: AbortSignal): AsyncGenerato
 
   async function* evaluate(): AsyncGenerator<TrainEvent> {
     if (run.evalBatches.length === 0 || state.evalHistory.at(-1)?.step === state.step) return;
-    const eval_loss = await evaluateLoss(model, run.evalBatches, signal);
+    let eval_loss: number;
+    try {
+      eval_loss = await evaluateLoss(model, run.evalBatches, signal);
+    } catch (error) {
+      // An abort meanwhile must not lose the steps since the last checkpoint.
+      if (signal?.aborted) yield* save();
+      throw error;
+    }
     const entry = { step: state.step, eval_loss };
     const best = !state.best || eval_loss < state.best.eval_loss;
     state = {
@@ -84,6 +96,8 @@ export async function* train(run: TrainRun, signal?: AbortSignal): AsyncGenerato
   const isDue = (every: number) => every > 0 && state.step % every === 0;
   const isStale = () =>
     config.early_stopping_patience > 0 && state.evalsSinceBest >= config.early_stopping_patience;
+  // An abort may have come between the checkpoint's step and its evaluation.
+  if (resumedFrom && isDue(config.eval_steps)) yield* evaluate();
   while (state.step < totalSteps && !isStale()) {
     const step = state.step;
     const learning_rate = learningRateAt(step, {
@@ -105,11 +119,7 @@ export async function* train(run: TrainRun, signal?: AbortSignal): AsyncGenerato
       maxGradNorm: config.max_grad_norm,
       neftuneAlpha: config.neftune_noise_alpha,
     });
-    checkFinite(
-      result,
-      step + 1,
-      savedStep > 0 ? checkpointPath(config.output_dir, savedStep) : null,
-    );
+    checkFinite(result, step + 1, saved?.path ?? null);
     const seconds = (performance.now() - begin) / 1000;
     state = afterStep(state, result, seconds);
     yield {
@@ -149,9 +159,7 @@ export async function* train(run: TrainRun, signal?: AbortSignal): AsyncGenerato
   const stoppedEarly = state.step < totalSteps;
   yield* evaluate();
   yield* save();
-  if (stoppedEarly && state.best) {
-    await restoreCheckpoint(checkpointPath(config.output_dir, state.best.step), trainable);
-  }
+  if (stoppedEarly && bestPath) await restoreCheckpoint(bestPath, trainable);
   const path = await saveResult(run);
   const metrics = metricsOf(run, state, stoppedEarly);
   await writeMetrics(config.output_dir, metrics);

@@ -49,12 +49,13 @@ export class GuardedScope extends Scope {
 
   /** Asserts that no kernel wrote past the end of a tensor. */
   async checkGuards(): Promise<void> {
-    for (const tensor of this.#tensors) {
-      if (tensor.storage.released) continue;
+    const tensors = this.#tensors.filter(({ storage }) => !storage.released);
+    // All at once, because each read waits a fixed time on some adapters.
+    await Promise.all(tensors.map(async (tensor) => {
       const words = await this.device.readU32(whole(tensor));
       const guards = words.subarray(tensor.byteLength / 4);
       assert(guards.every((word) => word === GUARD), `${tensor.label} was written past its end`);
-    }
+    }));
   }
 }
 

@@ -179,8 +179,6 @@ Deno.test("packBatch lays sequences end to end", () => {
   assertEquals(batch, {
     tokens: Uint32Array.of(1, 10, 11, 2, 1, 20, 2),
     positions: Uint32Array.of(0, 1, 2, 3, 0, 1, 2),
-    sequenceStart: Uint32Array.of(0, 0, 0, 0, 4, 4, 4),
-    sequenceEnd: Uint32Array.of(4, 4, 4, 4, 7, 7, 7),
     targetRows: Uint32Array.of(1, 2, 4, 5),
     targetIds: Uint32Array.of(11, 2, 20, 2),
     sequences: [{ id: "a", start: 0, end: 4 }, { id: "b", start: 4, end: 7 }],
@@ -201,7 +199,6 @@ Deno.test("packBatch keeps every token and target of any examples", () => {
       assertEquals(batch.tokens.slice(start, end), ids);
       for (let row = start; row < end; row++) {
         assertEquals(batch.positions[row], row - start);
-        assertEquals([batch.sequenceStart[row], batch.sequenceEnd[row]], [start, end]);
         if (row + 1 < end && row - start + 1 >= targetStart) {
           targets.push([row, ids[row + 1 - start]]);
         }

@@ -1,0 +1,71 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { ShapeError } from "../../src/errors.ts";
+import { add } from "../../src/ops/elementwise.ts";
+import { gatherRows, scatterRows } from "../../src/ops/rows.ts";
+import { Tape } from "../../src/ops/tape.ts";
+import * as reference from "../reference.ts";
+import { checkOp, GuardedScope, seededValues, testDevice } from "./harness.ts";
+
+Deno.test("gatherRows: rows picked by hand", async () => {
+  const device = await testDevice();
+  using scope = device.scope("test");
+  const x = scope.upload(Float32Array.of(1, 2, 3, 4, 5, 6), [3, 2]);
+  const y = gatherRows(new Tape(scope), x, scope.upload(Uint32Array.of(2, 0)));
+  assertEquals(await device.readF32(y), Float32Array.of(5, 6, 1, 2));
+});
+
+for (const [n, c, ...rows] of [[1, 1, 0], [5, 7, 4, 0, 3], [9, 65, 8], [70, 3, 69, 1, 64, 0]]) {
+  Deno.test(`gatherRows: ${rows.length} of ${n} rows of ${c}, and the gradient`, () =>
+    checkOp({
+      inputs: { x: [n, c] },
+      run: (tape, { x }, scope) => gatherRows(tape, x, scope.upload(Uint32Array.from(rows))),
+      reference: ({ x }) => reference.gatherRows(x, rows, c),
+    }));
+}
+
+Deno.test("gatherRows: rows never picked have a gradient of zero, where the input is computed too", () =>
+  checkOp({
+    inputs: { a: [6, 5], b: [6, 5] },
+    run: (tape, { a, b }, scope) =>
+      gatherRows(tape, add(tape, a, b), scope.upload(Uint32Array.of(4, 1))),
+    reference: ({ a, b }) => reference.gatherRows(reference.add(a, b), [4, 1], 5),
+  }));
+
+Deno.test("gatherRows: gradients of two picks add up", () =>
+  checkOp({
+    inputs: { x: [4, 3] },
+    run(tape, { x }, scope) {
+      const first = gatherRows(tape, x, scope.upload(Uint32Array.of(3, 1)));
+      return add(tape, first, gatherRows(tape, x, scope.upload(Uint32Array.of(0, 3))));
+    },
+    reference: ({ x }) =>
+      reference.add(reference.gatherRows(x, [3, 1], 3), reference.gatherRows(x, [0, 3], 3)),
+  }));
+
+Deno.test("scatterRows: rows land where they belong, the others stay, as in a KV cache", async () => {
+  const device = await testDevice();
+  using scope = new GuardedScope(device, "test");
+  const cache = scope.upload(new Float32Array(5 * 6).fill(-1), [5, 2, 3]);
+  const values = seededValues(12, 2);
+  const rows = [3, 1];
+  scatterRows(device, scope.upload(values, [2, 2, 3]), scope.upload(Uint32Array.from(rows)), cache);
+  const expected = new Float32Array(30).fill(-1);
+  rows.forEach((row, i) => expected.set(values.subarray(6 * i, 6 * i + 6), 6 * row));
+  assertEquals(await device.readF32(cache), expected);
+  await scope.checkGuards();
+});
+
+Deno.test("rows: shapes and dtypes that do not fit are refused", async () => {
+  const device = await testDevice();
+  using scope = device.scope("test");
+  const tape = new Tape(scope);
+  const [x, rows] = [scope.zeros([4, 2]), scope.zeros([2], { dtype: "u32" })];
+  assertThrows(() => gatherRows(tape, scope.zeros([8]), rows), ShapeError, "[any, any] f32");
+  assertThrows(() => gatherRows(tape, x, scope.zeros([2])), ShapeError, "[any] u32");
+  const target = scope.zeros([9, 2]);
+  assertThrows(() => scatterRows(device, x, rows, target), ShapeError, "[4] u32");
+  const two = scope.zeros([2, 2]);
+  assertThrows(() => scatterRows(device, two, rows, scope.zeros([9, 3])), ShapeError, "[any, 2]");
+  const words = scope.zeros([2, 2], { dtype: "u32" });
+  assertThrows(() => scatterRows(device, words, rows, target), ShapeError, "[2, 2] f32");
+});
