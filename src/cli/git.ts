@@ -3,9 +3,11 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
+
 /** The commit hash of the checkout that this file belongs to; null outside one, or without git. */
 export async function gitCommit(): Promise<string | null> {
-  const folder = decodeURIComponent(new URL(".", import.meta.url).pathname);
+  const folder = fileURLToPath(new URL(".", import.meta.url));
   try {
     const { success, stdout } = await new Deno.Command("git", {
       args: ["-C", folder, "rev-parse", "HEAD"],

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { demoRecords } from "../data/demo.ts";
 import { random } from "../data/random.ts";
 import type { InstructionRecord } from "../data/record.ts";
@@ -52,9 +53,7 @@ const CONFIG = {
 } as const;
 
 /** The folder of the tokenizer that the project ships. */
-export const SMOKE_TOKENIZER: string = decodeURIComponent(
-  new URL("../../data/smoke/", import.meta.url).pathname,
-);
+export const SMOKE_TOKENIZER: string = fileURLToPath(new URL("../../data/smoke/", import.meta.url));
 
 /**
  * Writes the base model and the data files of a smoke run under `output_dir` and returns the config
