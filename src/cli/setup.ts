@@ -114,9 +114,12 @@ export const thisMachine: Machine = {
     }
   },
   async run([program, ...args]) {
+    // A task may run apt-get but not with LD_LIBRARY_PATH and its like, which CUDA users have set.
+    const env = Object.entries(Deno.env.toObject()).filter(([name]) => !name.startsWith("LD_"));
     const { success, stdout, stderr } = await new Deno.Command(program, {
       args,
-      env: { DEBIAN_FRONTEND: "noninteractive" },
+      clearEnv: true,
+      env: { ...Object.fromEntries(env), DEBIAN_FRONTEND: "noninteractive" },
       stdin: "null",
     }).output();
     const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");

@@ -43,7 +43,7 @@ Deno.test("device: a copy off the 4-byte grid is refused by the GPU and thrown a
   const device = await testDevice();
   using scope = device.scope("test");
   device.copy(scope.zeros([4]), scope.zeros([4]), { sourceOffset: 2, byteLength: 4 });
-  await assertRejects(() => device.sync(), KernelError, "not aligned");
+  await assertRejects(() => device.sync(), DeviceError, "not aligned");
   await device.sync();
 });
 

@@ -4,7 +4,14 @@ import { attention, type AttentionRows } from "../../src/ops/attention.ts";
 import { add } from "../../src/ops/elementwise.ts";
 import { Tape } from "../../src/ops/tape.ts";
 import * as reference from "../reference.ts";
-import { assertClose, checkOp, seededValues, testDevice, TOLERANCE } from "./harness.ts";
+import {
+  assertClose,
+  checkOp,
+  seededValues,
+  testDevice,
+  testDeviceAsGpu,
+  TOLERANCE,
+} from "./harness.ts";
 
 /** Sequences of these lengths end to end, as the model lays them out. */
 function rowsOf(lengths: readonly number[], slidingWindow: number | null = null): AttentionRows {
@@ -71,6 +78,8 @@ const CASES: {
   { lengths: [40, 30], heads: 2, kvHeads: 1, headSize: 4, window: 3 },
   { lengths: [2, 3], heads: 2, kvHeads: 1, headSize: 64 },
   { lengths: [3, 1], heads: 4, kvHeads: 1, headSize: 128, window: 3 },
+  { lengths: [4, 3], heads: 2, kvHeads: 1, headSize: 6 },
+  { lengths: [6], heads: 2, kvHeads: 2, headSize: 3, window: 3 },
 ];
 
 for (const { lengths, heads, kvHeads, headSize, window = null } of CASES) {
@@ -83,12 +92,24 @@ for (const { lengths, heads, kvHeads, headSize, window = null } of CASES) {
         k: [rows, kvHeads, headSize],
         v: [rows, kvHeads, headSize],
       },
-      run: (tape, { q, k, v }, scope) => attention(tape, q, k, v, rowsOf(lengths, window)),
+      run: (tape, { q, k, v }) => attention(tape, q, k, v, rowsOf(lengths, window)),
       reference: ({ q, k, v }) =>
         reference.attention(q, k, v, { heads, kvHeads, headSize, ...visible(lengths, window) }),
     });
   });
 }
+
+Deno.test("attention: the same as on a GPU", async () => {
+  const [lengths, window] = [[4, 1, 6], 3];
+  const sizes = { heads: 4, kvHeads: 2, headSize: 6 };
+  await checkOp({
+    device: await testDeviceAsGpu(),
+    inputs: { q: [11, 4, 6], k: [11, 2, 6], v: [11, 2, 6] },
+    run: (tape, { q, k, v }) => attention(tape, q, k, v, rowsOf(lengths, window)),
+    reference: ({ q, k, v }) =>
+      reference.attention(q, k, v, { ...sizes, ...visible(lengths, window) }),
+  });
+});
 
 const small = { heads: 2, kvHeads: 1, headSize: 4 };
 
@@ -114,7 +135,7 @@ for (const trained of ["q", "k", "v"] as const) {
 Deno.test("attention: gradients add to those of another use of q, k and v", () =>
   checkOp({
     inputs: { q: [5, 2, 4], k: [5, 1, 4], v: [5, 1, 4] },
-    run(tape, { q, k, v }, scope) {
+    run(tape, { q, k, v }) {
       const wide = attention(tape, q, k, v, rowsOf([5]));
       return add(tape, wide, attention(tape, q, v, k, rowsOf([5], 3)));
     },
@@ -129,7 +150,7 @@ Deno.test("attention: a row that sees one key is that key's value, whatever the 
   checkOp({
     inputs: { q: [3, 2, 4], k: [3, 1, 4], v: [3, 1, 4] },
     values: { q: seededValues(24, 1).map((value) => 1e4 * value) },
-    run: (tape, { q, k, v }, scope) => attention(tape, q, k, v, rowsOf([3], 1)),
+    run: (tape, { q, k, v }) => attention(tape, q, k, v, rowsOf([3], 1)),
     reference: ({ v }) =>
       Float64Array.from({ length: 24 }, (_, i) => v[4 * Math.floor(i / 8) + i % 4]),
   }));
@@ -141,7 +162,7 @@ Deno.test("attention: scores in the ten-thousands choose the best key", () =>
       q: [3e4, 0, 0, 0, 3e4, 0, 0, 0, -3e4, 0, 0, 0, 3e4, 0, 0, 0],
       k: [1, 0, 0, 0, -1, 0, 0, 0, -2, 0, 0, 0, 2, 0, 0, 0],
     },
-    run: (tape, { q, k, v }, scope) => attention(tape, q, k, v, rowsOf([4])),
+    run: (tape, { q, k, v }) => attention(tape, q, k, v, rowsOf([4])),
     reference: ({ q, k, v }) =>
       reference.attention(q, k, v, {
         heads: 1,
@@ -213,7 +234,8 @@ for (const [headSize, keys] of [[4, 20000], [128, 4096], [256, 600]]) {
   });
 }
 
-for (const [headSize, heads, rows] of [[4, 4, 1500], [128, 4, 300]]) {
+// Loops of many rounds end silently on some adapters; these are sizes at which that was once seen.
+for (const [headSize, heads, rows] of [[4, 4, 1500], [128, 4, 300], [128, 2, 1100]]) {
   Deno.test(`attention: a key hears from all of ${rows} rows with ${heads} heads of size ${headSize}`, async () => {
     const device = await testDevice();
     using scope = device.scope("test");
@@ -278,21 +300,6 @@ Deno.test("attention: a long sequence is cut into tiles of queries", async () =>
     const gradient = only(await device.readF32(parameters[2].gradient), head);
     assertClose("d v", gradient.slice(5 * headSize, 6 * headSize), dv, TOLERANCE.gradient);
   }
-});
-
-Deno.test("attention: heads of size 128 over 1,100 rows give the right gradient of a value", async () => {
-  // Long loops end silently on some adapters; this is the size at which that was once seen.
-  const device = await testDevice();
-  using scope = device.scope("test");
-  const [rows, heads, headSize] = [1100, 2, 128];
-  const [q, k, v] = [heads, 1, 1].map((count) => scope.zeros([rows, count, headSize]));
-  const gradient = scope.zeros(k.shape);
-  const tape = new Tape(scope, [{ name: "v", tensor: v, gradient, decay: false }]);
-  tape.backward(attention(tape, q, k, v, rowsOf([rows])));
-  let first = 0;
-  for (let row = 0; row < rows; row++) first += heads / (row + 1);
-  const actual = (await device.readF32(gradient)).slice(0, headSize);
-  assertClose("d v", actual, new Array(headSize).fill(first), TOLERANCE.gradient);
 });
 
 Deno.test("attention: shapes and spans that do not fit are refused", async () => {

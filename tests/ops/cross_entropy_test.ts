@@ -4,7 +4,14 @@ import { crossEntropy } from "../../src/ops/cross_entropy.ts";
 import { add } from "../../src/ops/elementwise.ts";
 import { Tape } from "../../src/ops/tape.ts";
 import * as reference from "../reference.ts";
-import { assertClose, checkOp, seededValues, testDevice, TOLERANCE } from "./harness.ts";
+import {
+  assertClose,
+  checkOp,
+  seededValues,
+  testDevice,
+  testDeviceAsGpu,
+  TOLERANCE,
+} from "./harness.ts";
 
 async function losses(logits: Float32Array, targets: Uint32Array): Promise<Float32Array> {
   const device = await testDevice();
@@ -21,15 +28,18 @@ Deno.test("cross-entropy: rows worked out by hand", async () => {
   assertClose("losses", actual, [Math.log(4), Math.log(4 / 3)], TOLERANCE.forward);
 });
 
-for (const [rows, vocabulary] of [[1, 1], [1, 64], [3, 7], [5, 129], [2, 1000]]) {
-  Deno.test(`cross-entropy: [${rows}, ${vocabulary}] and its gradient`, () => {
-    const targets = Uint32Array.from({ length: rows }, (_, i) => (i * 31 + 5) % vocabulary);
-    return checkOp({
-      inputs: { logits: [rows, vocabulary] },
-      run: (tape, { logits }, scope) => crossEntropy(tape, logits, scope.upload(targets)),
-      reference: ({ logits }) => reference.crossEntropy(logits, targets),
+for (const [suffix, open] of Object.entries({ "": testDevice, ", as on a GPU": testDeviceAsGpu })) {
+  for (const [rows, vocabulary] of [[1, 1], [1, 64], [3, 7], [5, 129], [2, 600]]) {
+    Deno.test(`cross-entropy: [${rows}, ${vocabulary}] and its gradient${suffix}`, async () => {
+      const targets = Uint32Array.from({ length: rows }, (_, i) => (i * 31 + 5) % vocabulary);
+      return checkOp({
+        device: await open(),
+        inputs: { logits: [rows, vocabulary] },
+        run: (tape, { logits }, scope) => crossEntropy(tape, logits, scope.upload(targets)),
+        reference: ({ logits }) => reference.crossEntropy(logits, targets),
+      });
     });
-  });
+  }
 }
 
 Deno.test("cross-entropy: the gradient adds to that of another use of the logits", () =>

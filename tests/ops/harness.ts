@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { Device } from "../../src/device/device.ts";
+import { Device } from "../../src/device/device.ts";
 import { openDevice } from "../../src/device/open.ts";
 import { type DType, Scope, sizeOf, type Tensor } from "../../src/device/tensor.ts";
 import { Tape } from "../../src/ops/tape.ts";
@@ -24,7 +24,22 @@ export async function testDevice(): Promise<Device> {
   return shared ??= await openDevice();
 }
 
-globalThis.addEventListener("unload", () => shared?.[Symbol.dispose]());
+let sharedAsGpu: Device | null = null;
+
+/**
+ * The same adapter, taken for a GPU without subgroups, for operations that choose between kernels for
+ * CPU adapters and for GPUs.
+ */
+export async function testDeviceAsGpu(): Promise<Device> {
+  if (sharedAsGpu) return sharedAsGpu;
+  const { gpu, info } = await openDevice();
+  return sharedAsGpu = new Device(gpu, { ...info, software: false, subgroupSize: 0 });
+}
+
+globalThis.addEventListener("unload", () => {
+  shared?.[Symbol.dispose]();
+  sharedAsGpu?.[Symbol.dispose]();
+});
 
 const GUARD = 0xdeadbeef;
 
@@ -84,11 +99,13 @@ export interface OpCase {
   reference(inputs: Record<string, Float64Array>): ArrayLike<number>;
   readonly seed?: number;
   readonly tolerance?: { readonly forward: number; readonly gradient: number };
+  /** Default {@linkcode testDevice}. */
+  readonly device?: Device;
 }
 
 /** Checks an operation as described at the top of this file. */
 export async function checkOp(test: OpCase): Promise<void> {
-  const device = await testDevice();
+  const device = test.device ?? await testDevice();
   const before = device.liveBytes;
   const tolerance = test.tolerance ?? TOLERANCE;
   {

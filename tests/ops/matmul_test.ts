@@ -1,6 +1,4 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Device } from "../../src/device/device.ts";
-import { openDevice } from "../../src/device/open.ts";
 import { byteLengthOf, type Scope } from "../../src/device/tensor.ts";
 import { ShapeError } from "../../src/errors.ts";
 import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "../../src/formats/half.ts";
@@ -19,7 +17,14 @@ import {
 import { nf4Tables } from "../../src/ops/nf4.ts";
 import { type DenseDType, splitRows, type Weight } from "../../src/ops/weight.ts";
 import * as reference from "../reference.ts";
-import { assertClose, GuardedScope, seededValues, testDevice, TOLERANCE } from "./harness.ts";
+import {
+  assertClose,
+  GuardedScope,
+  seededValues,
+  testDevice,
+  testDeviceAsGpu,
+  TOLERANCE,
+} from "./harness.ts";
 
 type Shape = readonly [rows: number, columns: number];
 
@@ -84,21 +89,7 @@ const FORMATS: Record<string, (scope: Scope, shape: Shape) => TestWeight> = {
   "double-quantised NF4": (scope, shape) => nf4Weight(scope, shape, true),
 };
 
-let plain: Device | null = null;
-
-/**
- * The products have variants for adapters with and without subgroups of a known size. This is a
- * device as one without.
- */
-async function deviceWithoutSubgroups(): Promise<Device> {
-  if (plain) return plain;
-  const { gpu, info } = await openDevice();
-  return plain = new Device(gpu, { ...info, subgroupSize: 0 });
-}
-
-globalThis.addEventListener("unload", () => plain?.[Symbol.dispose]());
-
-const VARIANTS = { "": testDevice, ", without subgroups": deviceWithoutSubgroups };
+const DEVICES = { "": testDevice, ", as on a GPU": testDeviceAsGpu };
 
 /** Runs a product and compares it with the reference. */
 async function checkProduct(
@@ -138,18 +129,18 @@ const SHAPES: readonly (readonly [n: number, ...Shape])[] = [
   [65, 65, 129],
 ];
 
-for (const [variant, openVariant] of Object.entries(VARIANTS)) {
+for (const [suffix, open] of Object.entries(DEVICES)) {
   for (const [format, create] of Object.entries(FORMATS)) {
-    Deno.test(`matmul: by weights in ${format} and transposed${variant}`, async () => {
-      using scope = new GuardedScope(await openVariant(), "test");
-      for (const [n, ...shape] of SHAPES) {
+    Deno.test(`matmul: by weights in ${format} and transposed${suffix}`, async () => {
+      using scope = new GuardedScope(await open(), "test");
+      // Waited for together, because each read takes a fixed time on some adapters.
+      await Promise.all(SHAPES.flatMap(([n, ...shape]) => {
         const weight = create(scope, shape);
-        for (const transposed of [false, true]) {
-          await checkProduct(scope, n, weight, { transposed });
-          const options = { transposed, alpha: -0.75, accumulate: 1 } as const;
-          await checkProduct(scope, n, weight, options);
-        }
-      }
+        return [false, true].flatMap((transposed) => [
+          checkProduct(scope, n, weight, { transposed }),
+          checkProduct(scope, n, weight, { transposed, alpha: -0.75, accumulate: 1 }),
+        ]);
+      }));
       await scope.checkGuards();
     });
   }
@@ -173,9 +164,9 @@ Deno.test("matmul: a product worked out by hand", async () => {
   assertEquals(await device.readF32(gradient), Float32Array.of(10, 0, -10, 1, 0, -1));
 });
 
-for (const [variant, openVariant] of Object.entries(VARIANTS)) {
-  Deno.test(`multiplyTransposed: whole matrices, both the wider and the narrower first${variant}`, async () => {
-    const device = await openVariant();
+for (const [suffix, open] of Object.entries(DEVICES)) {
+  Deno.test(`multiplyTransposed: whole matrices, both the wider and the narrower first${suffix}`, async () => {
+    const device = await open();
     using scope = new GuardedScope(device, "test");
     for (
       const [k, m, n] of [
@@ -209,8 +200,8 @@ for (const [variant, openVariant] of Object.entries(VARIANTS)) {
     await scope.checkGuards();
   });
 
-  Deno.test(`multiplyTransposed: a stretch of columns, as for one part of a weight${variant}`, async () => {
-    const device = await openVariant();
+  Deno.test(`multiplyTransposed: a stretch of columns, as for one part of a weight${suffix}`, async () => {
+    const device = await open();
     using scope = new GuardedScope(device, "test");
     const [k, wide] = [9, 40];
     const a = seededValues(k * wide, 1);

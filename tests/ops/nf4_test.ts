@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FormatError, ShapeError } from "../../src/errors.ts";
 import type { Scope } from "../../src/device/tensor.ts";
 import { openFile } from "../../src/formats/byte_source.ts";
-import { encodeBf16, encodeF16 } from "../../src/formats/half.ts";
+import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "../../src/formats/half.ts";
 import {
   dequantizeNf4 as dequantizeOnHost,
   doubleDequantize,
@@ -93,7 +93,7 @@ for (
         await quantize(scope, weight, false),
         await quantize(scope, weight, true),
       ];
-      const widened = dtype === "f32" ? values : await widen(scope, weight);
+      const widened = dtype === "f32" ? values : widen(weight);
       const expected = quantizeOnHost(widened);
       const { packed, absmax } = expected;
       assertEquals(await bytesOf(scope, plain.codes, packed.length), packed);
@@ -113,8 +113,7 @@ for (
   }
 }
 
-async function widen(scope: Scope, { bytes, dtype }: Weight): Promise<Float32Array> {
-  const { decodeBf16, decodeF16 } = await import("../../src/formats/half.ts");
+function widen({ bytes, dtype }: Weight): Float32Array {
   const halves = new Uint16Array(bytes.buffer as ArrayBuffer);
   return dtype === "f16" ? decodeF16(halves) : decodeBf16(halves);
 }

@@ -3,7 +3,7 @@ import { ShapeError } from "../../src/errors.ts";
 import { rmsnorm } from "../../src/ops/rmsnorm.ts";
 import { Tape } from "../../src/ops/tape.ts";
 import * as reference from "../reference.ts";
-import { assertClose, checkOp, testDevice } from "./harness.ts";
+import { assertClose, checkOp, testDevice, testDeviceAsGpu } from "./harness.ts";
 
 Deno.test("rmsnorm: a row worked out by hand", async () => {
   const device = await testDevice();
@@ -18,6 +18,16 @@ Deno.test("rmsnorm: a row worked out by hand", async () => {
 for (const [rows, width] of [[1, 1], [1, 64], [3, 7], [5, 129]]) {
   Deno.test(`rmsnorm: [${rows}, ${width}] and its gradients`, () =>
     checkOp({
+      inputs: { x: [rows, width], weight: [width] },
+      run: (tape, { x, weight }) => rmsnorm(tape, x, weight, 1e-5),
+      reference: ({ x, weight }) => reference.rmsnorm(x, weight, 1e-5),
+    }));
+}
+
+for (const [rows, width] of [[1, 1], [3, 7], [5, 129]]) {
+  Deno.test(`rmsnorm: [${rows}, ${width}] and its gradients, as on a GPU`, async () =>
+    checkOp({
+      device: await testDeviceAsGpu(),
       inputs: { x: [rows, width], weight: [width] },
       run: (tape, { x, weight }) => rmsnorm(tape, x, weight, 1e-5),
       reference: ({ x, weight }) => reference.rmsnorm(x, weight, 1e-5),
