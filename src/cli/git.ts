@@ -11,6 +11,8 @@ export async function gitCommit(): Promise<string | null> {
   try {
     const { success, stdout } = await new Deno.Command("git", {
       args: ["-C", folder, "rev-parse", "HEAD"],
+      // Deno refuses to pass on LD_LIBRARY_PATH under a scoped --allow-run, and git needs nothing.
+      clearEnv: true,
       stdout: "piped",
       stderr: "null",
     }).output();
