@@ -20,19 +20,24 @@ from transformers import (
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 EOS = 2
 IGNORE = -100
-# The torch form of bitsandbytes' 8-bit quantiser takes the nearest code. Its native CPU library may
-# take the next one within 1e-5 of a tie, so the double-quantised scales would depend on whether that
-# library loads. This sends the CPU to the torch form.
-BLOCKWISE = torch.ops.bitsandbytes.quantize_blockwise.default
+# bitsandbytes' native CPU library is not the reference: where it loads, its 8-bit quantiser may take the
+# code next to the nearest within 1e-5 of a tie, and its 4-bit restoring gives wrong values where blocks
+# straddle rows (0.50.2, e.g. 32 or 48 columns). This sends both to the torch form on the CPU.
 OVERRIDE = torch.library.Library("bitsandbytes", "IMPL")
-OVERRIDE.impl(
-    "quantize_blockwise",
-    lambda A, code, blocksize: BLOCKWISE._op_dk(
-        torch._C.DispatchKey.CompositeExplicitAutograd, A, code, blocksize
-    ),
-    "CPU",
-    allow_override=True,
-)
+
+
+def use_torch_form(name):
+    operation = getattr(torch.ops.bitsandbytes, name).default
+    OVERRIDE.impl(
+        name,
+        lambda *args: operation._op_dk(torch._C.DispatchKey.CompositeExplicitAutograd, *args),
+        "CPU",
+        allow_override=True,
+    )
+
+
+use_torch_form("quantize_blockwise")
+use_torch_form("dequantize_4bit")
 SCHEDULES = {
     "constant": lambda optimizer, warmup, steps: get_constant_schedule_with_warmup(optimizer, warmup),
     "cosine": get_cosine_schedule_with_warmup,
