@@ -19,47 +19,49 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 
-fn eight_steps(a: f32, b: f32, c: f32) -> f32 {
-  let half = fma(fma(fma(fma(a, b, c), b, c), b, c), b, c);
-  return fma(fma(fma(fma(half, b, c), b, c), b, c), b, c);
+alias Chains = array<f32, 12>;
+
+// One step of every chain; written out, so that the chains stay in registers and side by side.
+fn step(chains: ptr<function, Chains>, b: f32, c: f32) {
+  (*chains)[0] = fma((*chains)[0], b, c);
+  (*chains)[1] = fma((*chains)[1], b, c);
+  (*chains)[2] = fma((*chains)[2], b, c);
+  (*chains)[3] = fma((*chains)[3], b, c);
+  (*chains)[4] = fma((*chains)[4], b, c);
+  (*chains)[5] = fma((*chains)[5], b, c);
+  (*chains)[6] = fma((*chains)[6], b, c);
+  (*chains)[7] = fma((*chains)[7], b, c);
+  (*chains)[8] = fma((*chains)[8], b, c);
+  (*chains)[9] = fma((*chains)[9], b, c);
+  (*chains)[10] = fma((*chains)[10], b, c);
+  (*chains)[11] = fma((*chains)[11], b, c);
 }
 
-fn steps(a: f32, b: f32, c: f32) -> f32 {
-  return eight_steps(eight_steps(eight_steps(eight_steps(a, b, c), b, c), b, c), b, c);
+fn eight_steps(chains: ptr<function, Chains>, b: f32, c: f32) {
+  step(chains, b, c);
+  step(chains, b, c);
+  step(chains, b, c);
+  step(chains, b, c);
+  step(chains, b, c);
+  step(chains, b, c);
+  step(chains, b, c);
+  step(chains, b, c);
 }
 
 @compute @workgroup_size(WG)
 fn fma_peak(@builtin(global_invocation_id) id: vec3u) {
   let b = params.factor;
   let c = f32(id.x) * 1e-6 + 0.1; // away from denormal numbers
-  var a0 = c + 0.0;
-  var a1 = c + 1.0;
-  var a2 = c + 2.0;
-  var a3 = c + 3.0;
-  var a4 = c + 4.0;
-  var a5 = c + 5.0;
-  var a6 = c + 6.0;
-  var a7 = c + 7.0;
-  var a8 = c + 8.0;
-  var a9 = c + 9.0;
-  var a10 = c + 10.0;
-  var a11 = c + 11.0;
+  var chains = Chains(c, c + 1.0, c + 2.0, c + 3.0, c + 4.0, c + 5.0, c + 6.0, c + 7.0, c + 8.0, c + 9.0, c + 10.0, c + 11.0);
   for (var i = 0u; i < ROUNDS; i++) {
-    a0 = steps(a0, b, c);
-    a1 = steps(a1, b, c);
-    a2 = steps(a2, b, c);
-    a3 = steps(a3, b, c);
-    a4 = steps(a4, b, c);
-    a5 = steps(a5, b, c);
-    a6 = steps(a6, b, c);
-    a7 = steps(a7, b, c);
-    a8 = steps(a8, b, c);
-    a9 = steps(a9, b, c);
-    a10 = steps(a10, b, c);
-    a11 = steps(a11, b, c);
+    eight_steps(&chains, b, c);
+    eight_steps(&chains, b, c);
+    eight_steps(&chains, b, c);
+    eight_steps(&chains, b, c);
   }
-  let sum = a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11;
-  if id.x < params.count { sums[id.x] = sum; }
+  let left = chains[0] + chains[1] + chains[2] + chains[3] + chains[4] + chains[5];
+  let right = chains[6] + chains[7] + chains[8] + chains[9] + chains[10] + chains[11];
+  if id.x < params.count { sums[id.x] = left + right; }
 }
 
 @compute @workgroup_size(WG)
