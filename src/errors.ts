@@ -96,3 +96,50 @@ export class TrainingError extends Error {
     this.step = step;
   }
 }
+
+/**
+ * Why a statement was not run to its end:
+ * - `empty`: there is no statement, only blanks or comments;
+ * - `syntax`: it does not parse;
+ * - `unknown_table`, `unknown_column`, `unknown_function`: the schema has no such name;
+ * - `ambiguous`: a column is in more than one of the tables;
+ * - `not_allowed`: it is not one reading statement, or it touches what queries must not touch;
+ * - `timeout`: it was not done at its deadline;
+ * - `too_large`: it is too long or deep, or needs more memory than there is;
+ * - `runtime`: it failed while it ran, or is wrong in another way;
+ * - `database`: the database file is damaged.
+ */
+export type SqlErrorKind =
+  | "empty"
+  | "syntax"
+  | "unknown_table"
+  | "unknown_column"
+  | "unknown_function"
+  | "ambiguous"
+  | "not_allowed"
+  | "timeout"
+  | "too_large"
+  | "runtime"
+  | "database";
+
+/** A SQL statement is wrong, not allowed, or was stopped. */
+export class SqlError extends Error {
+  override readonly name = "SqlError";
+  readonly kind: SqlErrorKind;
+  /** Index into the statement, in UTF-16 code units, of the token that is wrong, where known. */
+  readonly offset?: number;
+  /** The name of the schema that is nearest to an unknown one. */
+  readonly suggestion?: string;
+
+  constructor(
+    kind: SqlErrorKind,
+    message: string,
+    details: { offset?: number; suggestion?: string } = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.kind = kind;
+    this.offset = details.offset;
+    this.suggestion = details.suggestion;
+  }
+}
