@@ -12,13 +12,14 @@ import {
   readCheckpointState,
   restoreCheckpoint,
   saveCheckpoint,
+  setAsideCheckpoints,
   type Trainable,
 } from "../../src/train/checkpoint.ts";
 import { INITIAL_STATE } from "../../src/train/state.ts";
 import { testDevice } from "../ops/harness.ts";
 import { tempFolder } from "./support.ts";
 
-const IDENTITY = { options: { lora_r: 4 }, data: "00" };
+const IDENTITY = { options: { lora_r: 4 }, data: "00", model: "base" };
 const record = (step: number) => ({ state: { ...INITIAL_STATE, step }, identity: IDENTITY });
 
 /** Values whose bits are easily lost: signed zero, subnormals, the ends of the range, a third. */
@@ -230,3 +231,20 @@ Deno.test("a checkpoint of another model is refused", () =>
     const renamed = { ...trainable, parameters: [{ ...u, name: "v" }, ...rest] };
     await assertRejects(() => restoreCheckpoint(path, renamed), FormatError, '"v"');
   }));
+
+Deno.test("checkpoints of a run that is not continued are set aside, one generation of them", async () => {
+  using folder = tempFolder();
+  const output = folder.path;
+  const make = (...steps: number[]) => {
+    for (const step of steps) Deno.mkdirSync(checkpointPath(output, step), { recursive: true });
+  };
+  assertEquals(await setAsideCheckpoints(output, 0), null);
+  make(2, 4, 6);
+  const aside = join(output, "checkpoints.previous");
+  assertEquals(await setAsideCheckpoints(output, 2), aside);
+  assertEquals(await listCheckpoints(output), [2]);
+  assertEquals([...Deno.readDirSync(aside)].map(({ name }) => name).sort(), ["step-4", "step-6"]);
+  assertEquals(await setAsideCheckpoints(output, 2), null);
+  assertEquals(await setAsideCheckpoints(output, 0), aside);
+  assertEquals([...Deno.readDirSync(aside)].map(({ name }) => name), ["step-2"]);
+});

@@ -141,5 +141,11 @@ gpuTest("resumption with other options or records is refused by name", async (fo
 gpuTest("latest without any checkpoint starts from the beginning and says so", async (folder) => {
   const config = await tinyConfig(folder, { max_steps: 1, resume_from_checkpoint: "latest" });
   const events = await runTraining(await testDevice(), config);
-  assertEquals(events[0], { type: "start", step: 0, totalSteps: 1, resumedFrom: null });
+  assertEquals(events[0], {
+    type: "start",
+    step: 0,
+    totalSteps: 1,
+    resumedFrom: null,
+    setAside: null,
+  });
 });

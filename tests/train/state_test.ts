@@ -2,6 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError, FormatError } from "../../src/errors.ts";
 import type { TokenizedExample } from "../../src/text/batch.ts";
 import { resolveTrainConfig, type TrainConfig } from "../../src/train/config.ts";
+import { MISTRAL_7B, syntheticCheckpoint } from "../../src/model/synthetic.ts";
 import {
   checkIdentity,
   formatState,
@@ -41,15 +42,22 @@ const STATE: TrainState = {
   evalsSinceBest: 1,
 };
 
+const SIZES = { ...MISTRAL_7B, hiddenSize: 8, intermediateSize: 8, layers: 1, vocabularySize: 16 };
+const BASE = syntheticCheckpoint({ ...SIZES, heads: 2, kvHeads: 1, headSize: 4 }, 1);
+
+function identityOf(config: TrainConfig, examples: readonly TokenizedExample[], base = BASE) {
+  return runIdentity(config, examples, base);
+}
+
 Deno.test("a state survives its file to the last bit", async () => {
-  const identity = await runIdentity(configOf(), EXAMPLES);
+  const identity = await identityOf(configOf(), EXAMPLES);
   for (const state of [STATE, INITIAL_STATE]) {
     assertEquals(parseState(formatState(state, identity), "f"), { state, identity });
   }
 });
 
 Deno.test("a file that is no state of this version is refused with its name", async () => {
-  const identity = await runIdentity(configOf(), EXAMPLES);
+  const identity = await identityOf(configOf(), EXAMPLES);
   const good = JSON.parse(formatState(STATE, identity));
   const broken = [
     "",
@@ -72,7 +80,7 @@ Deno.test("a file that is no state of this version is refused with its name", as
 
 Deno.test("the digest tells apart other ids, targets, borders and orders", async () => {
   const digest = async (examples: TokenizedExample[]) =>
-    (await runIdentity(configOf(), examples)).data;
+    (await identityOf(configOf(), examples)).data;
   const variants = [
     EXAMPLES,
     [example([1, 5, 2]), example([1, 6, 8, 2])],
@@ -87,8 +95,8 @@ Deno.test("the digest tells apart other ids, targets, borders and orders", async
 });
 
 Deno.test("every option that changed is named with both values, and other records too", async () => {
-  const saved = await runIdentity(configOf({ lora_r: 8, seed: 1 }), EXAMPLES);
-  const present = await runIdentity(configOf({ lora_r: 4, seed: 2 }), EXAMPLES.slice(1));
+  const saved = await identityOf(configOf({ lora_r: 8, seed: 1 }), EXAMPLES);
+  const present = await identityOf(configOf({ lora_r: 4, seed: 2 }), EXAMPLES.slice(1));
   const error = assertThrows(() => checkIdentity(saved, present, "run/step-3"), ConfigError);
   assertEquals(error.issues.length, 3);
   assert(error.issues[0].startsWith("run/step-3 was made with --lora_r 8, not 4;"), error.message);
@@ -96,8 +104,17 @@ Deno.test("every option that changed is named with both values, and other record
   assert(error.issues[2].startsWith("run/step-3 was made from other training records;"));
 });
 
+Deno.test("another base model of the same shapes is told apart", async () => {
+  const other = syntheticCheckpoint({ ...SIZES, heads: 2, kvHeads: 1, headSize: 4 }, 2);
+  const saved = await identityOf(configOf(), EXAMPLES);
+  const present = await identityOf(configOf(), EXAMPLES, other);
+  const error = assertThrows(() => checkIdentity(saved, present, "run/step-3"), ConfigError);
+  assertEquals(error.issues.length, 1);
+  assert(error.issues[0].startsWith("run/step-3 was made from another base model;"));
+});
+
 Deno.test("each option that decides what a step computes is checked", async () => {
-  const saved = await runIdentity(configOf(), EXAMPLES);
+  const saved = await identityOf(configOf(), EXAMPLES);
   const changes: Partial<TrainConfig> = {
     method: "lora",
     double_quant: false,
@@ -117,7 +134,7 @@ Deno.test("each option that decides what a step computes is checked", async () =
     neftune_noise_alpha: 3,
   };
   for (const [name, value] of Object.entries(changes)) {
-    const present = await runIdentity(configOf({ [name]: value }), EXAMPLES);
+    const present = await identityOf(configOf({ [name]: value }), EXAMPLES);
     const error = assertThrows(() => checkIdentity(saved, present, "c"), ConfigError);
     assertEquals(error.issues.length, 1);
     assert(error.message.includes(`--${name} `), error.message);
@@ -125,7 +142,7 @@ Deno.test("each option that decides what a step computes is checked", async () =
 });
 
 Deno.test("a run may continue with other steps, folders and reports", async () => {
-  const saved = await runIdentity(configOf(), EXAMPLES);
+  const saved = await identityOf(configOf(), EXAMPLES);
   const changes: Partial<TrainConfig>[] = [
     { max_steps: 99 },
     { output_dir: "elsewhere" },
@@ -135,6 +152,6 @@ Deno.test("a run may continue with other steps, folders and reports", async () =
     { base_model: "moved/base", train_path: "moved.jsonl" },
   ];
   for (const change of changes) {
-    checkIdentity(saved, await runIdentity(configOf(change), EXAMPLES), "c");
+    checkIdentity(saved, await identityOf(configOf(change), EXAMPLES), "c");
   }
 });
