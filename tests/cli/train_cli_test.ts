@@ -162,7 +162,13 @@ Deno.test("train --json prints JSON lines and nothing else; --report_to writes a
     ...["step", "log", "step", "log", "eval", "checkpoint"],
     ...["sample", "sample", "sample", "end"],
   ]);
-  assertEquals(events[0], { type: "start", step: 0, totalSteps: 2, resumedFrom: null });
+  assertEquals(events[0], {
+    type: "start",
+    step: 0,
+    totalSteps: 2,
+    resumedFrom: null,
+    setAside: null,
+  });
   const run = options.output_dir!;
   assertEquals(events.at(-1)!.metrics, await readJson(join(run, "metrics.json")));
   const boards = namesIn(run).filter((name) => name.startsWith("events.out.tfevents."));
