@@ -5,6 +5,7 @@
  */
 import { createEngine, type Engine, type Sqlite } from "./engine.ts";
 import { failure, type Fault } from "./faults.ts";
+import type { ReadOnlyFile } from "./host.ts";
 import { type Policy, TRUSTING } from "./policy.ts";
 
 /** SQLite with a guard. Connections of one runtime share its memory and its end. */
@@ -33,8 +34,11 @@ class Overrun extends Error {}
  */
 const GRACE_MS = 30;
 
-/** A runtime whose memory cannot grow beyond `maxMemory` bytes. */
-export function createRuntime(sqlite: Sqlite, maxMemory: number): Runtime {
+/** A runtime whose memory cannot grow beyond `maxMemory` bytes, and that can open at most `file`. */
+export function createRuntime(
+  sqlite: Sqlite,
+  { maxMemory, file }: { maxMemory: number; file?: ReadOnlyFile },
+): Runtime {
   let policy = TRUSTING;
   let deadline = Infinity;
   let timeout = Infinity;
@@ -42,6 +46,7 @@ export function createRuntime(sqlite: Sqlite, maxMemory: number): Runtime {
   const late = () => failure("timeout", `it was not done after ${timeout} ms`);
   const engine = createEngine(sqlite, {
     maxMemory,
+    file,
     callbacks: {
       tick() {
         if (performance.now() > deadline + GRACE_MS) throw new Overrun();
