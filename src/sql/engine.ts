@@ -4,7 +4,7 @@
  * @module
  */
 import { hostImports, PAGE_BYTES, type ReadOnlyFile, readText } from "./host.ts";
-import { COUNTER, type Metered, meterLoops } from "./meter.ts";
+import { COUNTER, type Metered, meterModule } from "./meter.ts";
 
 /** The functions of SQLite's C interface that are used here, all with 32-bit pointers. */
 export interface SqliteExports {
@@ -54,6 +54,8 @@ export interface SqliteExports {
 export interface Callbacks {
   /** Called every few thousand loops wherever SQLite is. What it throws ends the engine's life. */
   tick(): void;
+  /** Called when the stack is full. What it throws ends the engine's life. */
+  overflow(): void;
   /** True ends the statement. Asked now and then while one is prepared and while it runs. */
   interrupt(): boolean;
   /** Returns SQLITE_OK (0), SQLITE_DENY (1) or SQLITE_IGNORE (2). */
@@ -100,7 +102,7 @@ async function compile(): Promise<Sqlite> {
 /** The package's module with countdowns, for a process that has to compile its own. */
 export async function meteredSqlite(): Promise<Metered> {
   const url = import.meta.resolve("@sqlite.org/sqlite-wasm/sqlite3.wasm");
-  return meterLoops(
+  return meterModule(
     url.startsWith("file:")
       ? await Deno.readFile(new URL(url))
       : new Uint8Array(await (await fetch(url)).arrayBuffer()),
@@ -133,15 +135,16 @@ export function createEngine(
         counter.value = LOOPS_PER_TICK;
         callbacks.tick();
       },
+      overflow: () => callbacks.overflow(),
       interrupt: () => callbacks.interrupt() ? 1 : 0,
       authorize: (_data: number, action: number, first: number, second: number) =>
         callbacks.authorize(action, text(first), text(second)),
     },
   }).exports;
-  if (table.grow(CALLBACKS.length) !== slot) {
+  if (table.grow(CALLBACK_NAMES.length) !== slot) {
     throw new TypeError("Cannot use this build of SQLite: its table of functions has grown before");
   }
-  for (const [index, name] of CALLBACKS.entries()) {
+  for (const [index, name] of CALLBACK_NAMES.entries()) {
     table.set(slot + index, wrapped[name] as CallableFunction);
   }
   counter.value = LOOPS_PER_TICK;
@@ -150,7 +153,7 @@ export function createEngine(
   c.sqlite3_initialize();
   return {
     c,
-    functions: { interrupt: slot + 1, authorize: slot + 2 },
+    functions: { interrupt: slot + 2, authorize: slot + 3 },
     bytes: () => new Uint8Array(memory.buffer),
     view: () => new DataView(memory.buffer),
     text,
@@ -165,10 +168,12 @@ export function createEngine(
   };
 }
 
-const CALLBACKS = ["tick", "interrupt", "authorize"] as const;
+/** The callbacks in the order of the table's slots, each with its type in the module below. */
+const CALLBACKS = { tick: 0, overflow: 0, interrupt: 1, authorize: 2 } as const;
+const CALLBACK_NAMES = Object.keys(CALLBACKS);
 let callbacksCompiled: WebAssembly.Module | undefined;
 
-// A table holds only functions of WebAssembly. This module imports the three of the host with their
+// A table holds only functions of WebAssembly. This module imports those of the host with their
 // C signatures and exports them again.
 function callbackModule(): WebAssembly.Module {
   if (callbacksCompiled) return callbacksCompiled;
@@ -181,12 +186,15 @@ function callbackModule(): WebAssembly.Module {
   const bytes = Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, [
-      [0x60, ...i32s(0), ...i32s(0)], // void tick()
+      [0x60, ...i32s(0), ...i32s(0)], // void tick(), overflow()
       [0x60, ...i32s(1), ...i32s(1)], // int interrupt(void *)
       [0x60, ...i32s(6), ...i32s(1)], // int authorize(void *, int, char *, char *, char *, char *)
     ]),
-    ...section(2, CALLBACKS.map((text, type) => [...name("host"), ...name(text), 0, type])),
-    ...section(7, CALLBACKS.map((text, index) => [...name(text), 0, index])),
+    ...section(
+      2,
+      Object.entries(CALLBACKS).map(([text, type]) => [...name("host"), ...name(text), 0, type]),
+    ),
+    ...section(7, CALLBACK_NAMES.map((text, index) => [...name(text), 0, index])),
   ]);
   return callbacksCompiled = new WebAssembly.Module(bytes);
 }

@@ -27,6 +27,7 @@ export class SqliteFault extends Error {
 }
 
 class Overrun extends Error {}
+class StackOverflow extends Error {}
 
 /**
  * SQLite ends a statement properly when its progress handler says so, and the engine lives on. Where
@@ -51,6 +52,9 @@ export function createRuntime(
       tick() {
         if (performance.now() > deadline + GRACE_MS) throw new Overrun();
       },
+      overflow() {
+        throw new StackOverflow();
+      },
       interrupt: () => performance.now() > deadline,
       authorize: (action, first, second) => policy.authorize(action, first, second),
     },
@@ -70,7 +74,8 @@ export function createRuntime(
       } catch (error) {
         if (error instanceof SqliteFault && (error.fault.code & 255) === 9) throw late();
         const trap = error instanceof WebAssembly.RuntimeError;
-        const deep = error instanceof RangeError && /call stack/.test(error.message);
+        const deep = error instanceof StackOverflow ||
+          error instanceof RangeError && /call stack/.test(error.message);
         broken ||= trap || deep || error instanceof Overrun;
         if (error instanceof Overrun) throw late();
         if (deep) throw failure("too_large", "it is nested too deeply");
