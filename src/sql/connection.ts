@@ -4,11 +4,12 @@
  */
 import { SqlError } from "../errors.ts";
 import type { QueryOptions, QueryResult } from "./database.ts";
+import { quoteIdentifier } from "./ddl.ts";
 import { failure, sqlError } from "./faults.ts";
 import { FILE_PATH } from "./host.ts";
 import { buildingPolicy, readingPolicy, TRUSTING } from "./policy.ts";
 import { readRows } from "./rows.ts";
-import { type Runtime, SqliteFault } from "./runtime.ts";
+import { type Runtime, SQLITE_ERROR, SqliteFault } from "./runtime.ts";
 import type { DatabaseSchema } from "./schema.ts";
 import { readSchema } from "./schema_read.ts";
 import {
@@ -46,6 +47,7 @@ const OPEN_READWRITE = 2;
 const OPEN_CREATE = 4;
 const OPEN_URI = 64;
 const DESERIALIZE_READONLY = 4;
+const VIRTUAL_TABLES = "SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE%'";
 /** The time to find the nearest name if the schema has not been read yet, beyond the deadline. */
 const SUGGEST_MS = 50;
 /** Steps of SQLite's machine between two looks at the clock. A step copies at most maxLength bytes. */
@@ -85,7 +87,7 @@ export class Connection implements Disposable {
     connection.#explaining(() => {
       // There is no file for intermediate results either.
       connection.#trusted("PRAGMA temp_store = MEMORY", QUERY_DEFAULTS.timeoutMs);
-      connection.#trusted("SELECT count(*) FROM sqlite_schema", QUERY_DEFAULTS.timeoutMs);
+      connection.#connectVirtualTables();
     });
     c.sqlite3_set_authorizer(db, functions.authorize, 0);
     return connection;
@@ -158,6 +160,20 @@ export class Connection implements Disposable {
         () => withReadingStatement(this.runtime, this.#db, { sql, policy, work }),
       )
     );
+  }
+
+  // Indexes of space prepare changes of their tables when they are used first, which no statement of a
+  // query may. The look at the schema finds a damaged file, too.
+  #connectVirtualTables(): void {
+    const timeoutMs = QUERY_DEFAULTS.timeoutMs;
+    for (const [name] of this.#trusted(VIRTUAL_TABLES, timeoutMs)) {
+      try {
+        this.#trusted(`SELECT 1 FROM ${quoteIdentifier(String(name))} LIMIT 0`, timeoutMs);
+      } catch (error) {
+        // A module that this SQLite does not have: the table's queries will say so.
+        if (!(error instanceof SqliteFault) || error.fault.code !== SQLITE_ERROR) throw error;
+      }
+    }
   }
 
   // Outside of the guard, since the nearest name is looked up in the database.

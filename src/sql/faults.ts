@@ -21,7 +21,10 @@ const BY_MESSAGE: readonly (readonly [RegExp, SqlErrorKind])[] = [
   [/^no such column: /, "unknown_column"],
   [/^no such (function|window)|^unknown function/, "unknown_function"],
   [/^ambiguous column name/, "ambiguous"],
-  [/^not authorized|^access to .* is prohibited|^unsafe use of/, "not_allowed"],
+  [
+    /^not authorized|^access to .* is prohibited|^unsafe use of|may not be (modified|altered)/,
+    "not_allowed",
+  ],
   [/too (many|large|big|complex|deep)|at most \d+ tables|Recursion limit|overflow$/, "too_large"],
   [/syntax error|^incomplete input|^unrecognized token|^malformed .*literal/, "syntax"],
   [/^malformed database schema|^database disk image/, "database"],

@@ -15,6 +15,7 @@ const SELECT = 21;
 const CHANGES: readonly number[] = [9, 18, 23];
 const ATTACH = 24;
 const DETACH = 25;
+const ALTER = 26;
 const FUNCTION = 31;
 const RECURSIVE = 33;
 
@@ -69,7 +70,7 @@ const FUNCTIONS = new Set(
   julianday lag last_insert_rowid last_value lead length like likelihood likely ln log log10 log2 lower
   ltrim match max median min mod nth_value ntile nullif octet_length percent_rank percentile percentile_cont
   percentile_disc pi pow power printf quote radians random randomblob rank replace round row_number
-  rtrim sign sin sinh snippet soundex sqlite_source_id sqlite_version sqrt strftime string_agg substr substring
+  rtrim sign sin sinh snippet sqlite_source_id sqlite_version sqrt strftime string_agg substr substring
   subtype sum tan tanh time timediff total total_changes trim trunc typeof unhex unicode unistr
   unistr_quote unixepoch unlikely upper zeroblob
 `.trim().split(/\s+/),
@@ -139,6 +140,7 @@ function describe(action: number, first: string | null, second: string | null): 
   if (action === READ) return `read the internal table ${first}`;
   if (action === FUNCTION) return `call the function ${second}`;
   if (first?.startsWith("sqlite_") && CHANGES.includes(action)) return "change the schema";
-  const name = first ? ` (${first})` : "";
+  const subject = action === ALTER ? second : first;
+  const name = subject ? ` (${subject})` : "";
   return (ACTIONS[action] ?? `do what SQLite calls action ${action}`) + name;
 }

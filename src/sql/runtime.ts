@@ -19,6 +19,9 @@ export interface Runtime {
   checkDeadline(): void;
 }
 
+/** The code of a fault of the statement or the schema, not of the file or the memory. */
+export const SQLITE_ERROR = 1;
+
 /** SQLite reported an error. */
 export class SqliteFault extends Error {
   constructor(readonly fault: Fault) {

@@ -3,11 +3,8 @@
  * @module
  */
 import type { QueryResult } from "./database.ts";
-import { SqliteFault } from "./runtime.ts";
+import { SQLITE_ERROR, SqliteFault } from "./runtime.ts";
 import type { Column, DatabaseSchema, ForeignKey, Table } from "./schema.ts";
-
-/** What is wrong is the definition, not the file or the memory. */
-const SQLITE_ERROR = 1;
 
 /** Runs a statement of this project's own. */
 export type Run = (sql: string) => QueryResult["rows"];
