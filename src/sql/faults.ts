@@ -111,7 +111,7 @@ function suggest(
   const columns = [...new Set(tables.flatMap(({ columns }) => columns.map(({ name }) => name)))];
   const bare = name.slice(name.lastIndexOf(".") + 1);
   const found = columns.find((column) => column === name) ?? nearest(bare, columns);
-  if (found === undefined || fold(found) !== fold(bare)) return found;
+  if (found?.toLowerCase() !== bare.toLowerCase()) return found;
   // The column exists, only not where it was looked for.
   const table = tables.find(({ columns }) => columns.some(({ name }) => name === found))!;
   return `${table.name}.${found}`;

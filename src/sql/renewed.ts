@@ -17,11 +17,11 @@ export class RenewedDatabase implements Database {
   readonly #connect: Connect;
   readonly #name: string | undefined;
   readonly #keptBytes: number;
-  #connection: Connection | Promise<Connection>;
+  #connection: Promise<Connection>;
 
   private constructor(connect: Connect, connection: Connection, name?: string) {
     this.#connect = connect;
-    this.#connection = connection;
+    this.#connection = Promise.resolve(connection);
     this.#name = name;
     this.#keptBytes = connection.runtime.engine.bytes().length + KEPT_BYTES;
   }
@@ -33,16 +33,16 @@ export class RenewedDatabase implements Database {
     return new RenewedDatabase(connect, await connect(), name);
   }
 
-  async query(sql: string, options?: QueryOptions): Promise<QueryResult> {
-    return (await this.#usable()).query(sql, options);
+  query(sql: string, options?: QueryOptions): Promise<QueryResult> {
+    return this.#with((connection) => connection.query(sql, options));
   }
 
-  async check(sql: string): Promise<SqlError | null> {
-    return (await this.#usable()).check(sql);
+  check(sql: string): Promise<SqlError | null> {
+    return this.#with((connection) => connection.check(sql));
   }
 
   async schema(): Promise<DatabaseSchema> {
-    const schema = (await this.#usable()).schema();
+    const schema = await this.#with((connection) => connection.schema());
     return this.#name === undefined ? schema : { name: this.#name, ...schema };
   }
 
@@ -52,10 +52,14 @@ export class RenewedDatabase implements Database {
     this.#connection.catch(() => {}); // nobody may ask again
   }
 
-  async #usable(): Promise<Connection> {
-    const connection = await this.#connection;
-    const { broken, engine } = connection.runtime;
-    if (!broken && engine.bytes().length <= this.#keptBytes) return connection;
-    return this.#connection = this.#connect();
+  // Another query may have ended the engine while this one waited, and others wait for the next, too.
+  async #with<T>(work: (connection: Connection) => T): Promise<T> {
+    while (true) {
+      const waitedFor = this.#connection;
+      const connection = await waitedFor;
+      const { broken, engine } = connection.runtime;
+      if (!broken && engine.bytes().length <= this.#keptBytes) return work(connection);
+      if (this.#connection === waitedFor) this.#connection = this.#connect();
+    }
   }
 }
