@@ -98,11 +98,17 @@ async function openPartial(
     hash = digestOf(etag, size);
     position = 0;
   };
-  const buffer = new Uint8Array(READ_BYTES);
-  if ((await file.stat()).size > size) await restart();
-  for (let count; (count = await file.read(buffer)) !== null; position += count) {
-    signal?.throwIfAborted();
-    hash?.update(buffer.subarray(0, count));
+  const left = (await file.stat()).size;
+  if (left > size) await restart();
+  else {
+    const buffer = new Uint8Array(READ_BYTES);
+    while (position < left) {
+      signal?.throwIfAborted();
+      const count = await file.read(buffer.subarray(0, left - position));
+      if (count === null) break;
+      hash?.update(buffer.subarray(0, count));
+      position += count;
+    }
   }
   const owner = cleanup.move();
   return {

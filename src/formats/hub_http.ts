@@ -119,8 +119,8 @@ function headersFor({ endpoint, token }: HubConnection, url: URL): Record<string
 
 function redirectOf(response: Response, url: URL, asked: Asked): URL | null {
   if (!REDIRECTS.includes(response.status)) return null;
-  const location = response.headers.get("location") ?? "";
-  const next = URL.canParse(location, url) ? new URL(location, url) : null;
+  const location = response.headers.get("location");
+  const next = location !== null && URL.canParse(location, url) ? new URL(location, url) : null;
   const allowed = url.protocol === "https:" ? ["https:"] : ["http:", "https:"];
   if (next && allowed.includes(next.protocol)) return next;
   throw new DownloadError(
