@@ -52,13 +52,13 @@ export function startHub(): FakeHub {
   const hub = serve("hub", (url, headers) => {
     const api = /^\/api\/(model|dataset)s\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(url.pathname);
     if (api) return info(`${api[1]}:${api[2]}`, decodeURIComponent(api[3]));
-    const file = /^\/(datasets\/)?([^/]+\/[^/]+)\/resolve\/([0-9a-f]{40})\/(.+)$/.exec(
+    const file = /^\/(datasets\/)?([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(
       url.pathname,
     );
     if (!file) return refuse(404);
     return resolve(
       `${file[1] ? "dataset" : "model"}:${file[2]}`,
-      { commit: file[3], name: decodeURIComponent(file[4]), headers },
+      { revision: file[3], name: decodeURIComponent(file[4]), headers },
     );
   });
   const cdn = serve("cdn", (url, headers) => {
@@ -97,9 +97,11 @@ export function startHub(): FakeHub {
 
   function resolve(
     key: string,
-    { commit, name, headers }: { commit: string; name: string; headers: Headers },
+    { revision, name, headers }: { revision: string; name: string; headers: Headers },
   ): Response {
-    const bytes = repos.get(key)?.commits.get(commit)?.[name];
+    const repo = repos.get(key);
+    const commit = revision === "main" ? repo?.commit ?? "" : revision;
+    const bytes = repo?.commits.get(commit)?.[name];
     if (!bytes) return refuse(404, "EntryNotFound");
     const common = { "x-repo-commit": commit };
     if (!isLarge(name)) return ranged(bytes, headers, { ...common, etag: `"${gitSha1(bytes)}"` });
