@@ -116,8 +116,9 @@ async function openPartial(
       return position;
     },
     async write(bytes) {
-      await writeAll(file, bytes, path);
-      hash?.update(bytes);
+      const written = writeAll(file, bytes, path);
+      hash?.update(bytes); // while the disk is at work
+      await written;
       position += bytes.byteLength;
     },
     restart,

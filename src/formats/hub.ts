@@ -20,6 +20,7 @@ import { type HubConnection, request, withRetries } from "./hub_http.ts";
 import { isCompleteModel, modelFiles, modelShards } from "./hub_model.ts";
 import {
   checkEndpoint,
+  checkToken,
   type HubRepo,
   isCommit,
   nameOf,
@@ -62,8 +63,8 @@ export const HUB_ENDPOINT = "https://huggingface.co";
  * cannot be written, ConfigError for a name or address that can be none, the signal's reason where it
  * is aborted. What was downloaded until then stays and is continued by the next call.
  */
-export function downloadModel(name: string, options: HubOptions): Promise<HubSnapshot> {
-  return download(parseHubName("model", name), options, {
+export async function downloadModel(name: string, options: HubOptions): Promise<HubSnapshot> {
+  return await download(parseHubName("model", name), options, {
     isComplete: isCompleteModel,
     fetch: async (source, info) => {
       const files = modelFiles(source.repo, info.files);
@@ -83,12 +84,12 @@ export function downloadModel(name: string, options: HubOptions): Promise<HubSna
  * Without the Hub, the selected files that the cache has are returned; it cannot tell whether there
  * are others.
  */
-export function downloadDataset(
+export async function downloadDataset(
   name: string,
   options: HubOptions & { readonly select?: (file: string) => boolean },
 ): Promise<HubSnapshot> {
   const { select = (file) => file !== ".gitattributes" } = options;
-  return download(parseHubName("dataset", name), options, {
+  return await download(parseHubName("dataset", name), options, {
     isComplete: async (directory) => (await cachedFiles(directory)).some(select),
     fetch: async (source, info) => {
       const files = info.files.filter(select);
@@ -125,6 +126,7 @@ async function download(
   const connection: HubConnection = {
     ...options,
     endpoint: checkEndpoint(options.endpoint ?? HUB_ENDPOINT),
+    token: checkToken(options.token),
     onRetry: (retry) => onEvent({ type: "retry", repo: repo.id, ...retry }),
   };
   const cached = await cachedSnapshot(cache, repo, wanted);

@@ -17,10 +17,6 @@ import { DownloadError, FormatError } from "../errors.ts";
 import { type HubRepo, isCommit } from "./hub_repo.ts";
 
 const LOCK_POLL_MS = 100;
-/** As https://bford.info/cachedir/ defines it, so that backups leave the cache out. */
-const CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n" +
-  "# This folder is a cache of the Hugging Face Hub; see https://bford.info/cachedir/\n";
-
 /** A repository's part of the cache. */
 export interface RepoCache {
   /** The cache of all repositories. */
@@ -60,9 +56,8 @@ export async function cachedCommit(cache: RepoCache, revision: string): Promise<
   }
 }
 
-/** Notes the commit of a revision, and marks the folder as a cache. */
+/** Notes the commit of a revision. */
 export async function writeRef(cache: RepoCache, revision: string, commit: string): Promise<void> {
-  await writeTag(cache.root);
   if (isCommit(revision) || await cachedCommit(cache, revision) === commit) return;
   const path = join(cache.root, cache.name, "refs", revision);
   // A name of its own for each writer: two processes may be here at once.
@@ -70,14 +65,6 @@ export async function writeRef(cache: RepoCache, revision: string, commit: strin
   await Deno.mkdir(dirname(path), { recursive: true });
   await Deno.writeTextFile(temporary, commit);
   await Deno.rename(temporary, path);
-}
-
-async function writeTag(root: string): Promise<void> {
-  try {
-    await Deno.writeTextFile(join(root, "CACHEDIR.TAG"), CACHE_TAG, { createNew: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  }
 }
 
 /** The files below `directory`, with forward slashes; those whose blob is gone are left out. */

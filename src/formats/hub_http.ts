@@ -92,7 +92,8 @@ export async function request(
           [Symbol.dispose]: watch.end,
         };
       }
-      await response.body?.cancel();
+      // It ends the connection; that this may fail does not matter.
+      await response.body?.cancel().catch(() => {});
       if (answers.length > MAX_REDIRECTS) {
         throw new DownloadError(
           `Cannot download ${nameOf(asked)}: the server redirects without end; check HF_ENDPOINT`,

@@ -62,6 +62,15 @@ export function checkEndpoint(endpoint: string): string {
   ]);
 }
 
+/** The token, checked. Throws {@linkcode ConfigError}, which does not show it, where it can be none. */
+export function checkToken(token: string | null | undefined): string | null {
+  if (!token || /^[\x21-\x7e]+$/.test(token)) return token || null;
+  throw new ConfigError([
+    "Cannot send the token to the Hub: it has spaces or characters that no token has; copy it again " +
+    "from https://huggingface.co/settings/tokens, and set HF_TOKEN to it",
+  ]);
+}
+
 /** The page of a repository, for people. */
 export function repoPage(endpoint: string, { kind, id }: HubRepo): string {
   return `${endpoint}/${kind === "dataset" ? "datasets/" : ""}${id}`;

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { createDownloadDisplay, modelFolder, spacedOut } from "../../src/cli/base_model.ts";
-import type { HubEvent } from "../../src/formats/hub.ts";
+import { modelFolder } from "../../src/cli/base_model.ts";
 import { refuse, slowly, startHub } from "../formats/hub_server.ts";
 import { tempFolder, tinyOptions } from "../train/support.ts";
 import { goldenBase } from "../train/tiny.ts";
@@ -111,6 +110,44 @@ Deno.test("two processes at once download a model once", async () => {
   assert(results.some(({ stderr }) => stderr.includes("Waiting for another process")));
 });
 
+Deno.test("a download that is killed or gets Ctrl-C goes on where it was", async () => {
+  await using test = await bench();
+  const { hub, options, env, folder } = test;
+  hub.intercept = ({ host }, answer) =>
+    host === "cdn" ? slowly(answer, { pieces: 40, waitMs: 50 }) : undefined;
+  const starts = () => hub.requests.filter(({ host }) => host === "cdn").map(({ from }) => from);
+  const blobs = folder("hf/hub/models--tiny--mistral/blobs");
+  const partial = () =>
+    Array.from(Deno.readDirSync(blobs)).find(({ name }) => name.endsWith(".incomplete"))?.name;
+  const given = Object.entries({ ...options, val_path: "none" });
+  for (const signal of ["SIGKILL", "SIGINT"] as const) {
+    // Not by way of `deno task`, which would get the signal in its place.
+    const process = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "-A", "--no-check", "src/cli/train.ts", "--dry_run"],
+        ...given.flatMap(([name, value]) => [`--${name}`, String(value)]),
+      ],
+      cwd: ROOT,
+      env: { NO_COLOR: "1", ...env },
+      ...{ stdin: "null", stdout: "null", stderr: "null" },
+    }).spawn();
+    const before = starts().length;
+    while (starts().length === before) await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    process.kill(signal);
+    const { code } = await process.status;
+    if (signal === "SIGINT") assertEquals(code, 130);
+  }
+  const { size } = Deno.statSync(join(blobs, partial()!));
+  hub.intercept = null;
+  const switches = ["--dry_run"];
+  assertEquals((await runTask("train", options, { env, switches })).code, 0);
+  const [first, second, third] = starts();
+  assertEquals([first, third], [0, size]);
+  assert(0 < second && second < third, `${starts()}`);
+  assertEquals(partial(), undefined);
+});
+
 Deno.test("train refuses what the Hub refuses, with exit code 1 and one sentence", async () => {
   await using test = await bench();
   const { hub, options, env } = test;
@@ -141,65 +178,4 @@ Deno.test("a folder is taken as it is, also one that could be a name on the Hub"
   for (const path of ["mistral-7b", "./owner/other", "/no/where"]) {
     assertEquals(await modelFolder(path, {}), path);
   }
-});
-
-const progress = (received: number, file = "model.safetensors"): HubEvent => ({
-  ...{ type: "progress", file, received, size: 4 << 20 },
-  ...{ totalReceived: received, totalSize: 4 << 20 },
-});
-
-/** A stream that keeps what is written, and a clock that is set by hand. */
-function screen(terminal: boolean) {
-  const state = { text: "", at: 0 };
-  const stream = {
-    writeSync(bytes: Uint8Array) {
-      state.text += new TextDecoder().decode(bytes);
-      return bytes.length;
-    },
-    isTerminal: () => terminal,
-  };
-  return { state, display: createDownloadDisplay("a/b", { stream, now: () => state.at }) };
-}
-
-Deno.test("a terminal sees one line that changes, with pace and time left", () => {
-  const { state, display } = screen(true);
-  display.event(progress(0));
-  state.at = 1000;
-  display.event(progress(1 << 20));
-  state.at = 1001; // too soon to be drawn
-  display.event(progress(2 << 20));
-  display.event({ type: "wait", file: "x" });
-  display.done();
-  assertEquals(
-    state.text,
-    "\rDownloading a/b: 0 B of 4.0 MiB  0%  model.safetensors\x1b[K" +
-      "\rDownloading a/b: 1.0 MiB of 4.0 MiB  25%  1.0 MiB/s  ETA 3s  model.safetensors\x1b[K" +
-      "\r\x1b[KWaiting for another process that downloads x of a/b\n",
-  );
-});
-
-Deno.test("a log gets a line now and then, and every note", () => {
-  const { state, display } = screen(false);
-  for (state.at = 0; state.at <= 20_000; state.at += 100) display.event(progress(1 + state.at));
-  display.event({ type: "retry", repo: "a/b", reason: "It broke.", delayMs: 1500 });
-  display.event({ type: "unverified", file: "x" });
-  display.event({ type: "cached", repo: "a/b", reason: "No network." });
-  display.done();
-  const lines = state.text.trimEnd().split("\n");
-  assertEquals(lines.filter((line) => line.startsWith("Downloading")).length, 3);
-  assertEquals(lines.slice(3), [
-    "It broke.",
-    "Trying again in 1.5 s",
-    "Note: the server names no digest for x; its length is checked",
-    "No network.",
-    "Using a/b as it was downloaded earlier",
-  ]);
-});
-
-Deno.test("of progress, the ends of files are never left out", () => {
-  const seen: HubEvent[] = [];
-  const pass = spacedOut((event) => void seen.push(event), 1000, () => 0);
-  const events = [progress(0), progress(1), progress(4 << 20), progress(0, "b"), progress(4 << 20)];
-  for (const event of events) pass(event);
-  assertEquals(seen, [events[0], events[2], events[4]]);
 });

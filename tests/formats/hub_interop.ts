@@ -5,7 +5,7 @@
  *     pip install huggingface_hub
  *     deno run -A tests/formats/hub_interop.ts PYTHON
  *
- * Last run with huggingface_hub 2.4.0 on Python 3.11.
+ * Last run with huggingface_hub 2.4.0 and 0.36.0 on Python 3.11.
  * @module
  */
 import { join } from "node:path";

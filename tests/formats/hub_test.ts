@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import fc from "fast-check";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { DownloadError, FormatError } from "../../src/errors.ts";
+import { ConfigError, DownloadError, FormatError } from "../../src/errors.ts";
 import {
   downloadDataset,
   downloadModel,
@@ -73,7 +74,7 @@ Deno.test("a model is laid out in the cache as huggingface_hub does it", async (
   assertEquals(snapshot.commit, commit);
   assertEquals([...snapshot.files].sort(), NEEDED);
   assertEquals(namesIn(snapshot.directory), NEEDED);
-  assertEquals(namesIn(cache), [".locks", "CACHEDIR.TAG", "models--owner--name"]);
+  assertEquals(namesIn(cache), [".locks", "models--owner--name"]);
   assertEquals(namesIn(repo), ["blobs", "refs", "snapshots"]);
   assertEquals(await Deno.readTextFile(join(repo, "refs/main")), commit);
   assertEquals(
@@ -166,6 +167,18 @@ Deno.test("the token goes to the Hub and to no other host", async () => {
   for (const { host, authorization } of requests) {
     assertEquals(authorization, host === "hub" ? "Bearer hf_secret" : null);
   }
+});
+
+Deno.test("a token that can be none is refused without being shown", async () => {
+  await using test = bench();
+  for (const token of ["hf_a b", "hf_a\nhf_b", "hf_ä"]) {
+    const error = await assertRejects(
+      () => downloadModel("owner/name", { ...test.options, token }),
+      ConfigError,
+    );
+    assert(!error.message.includes("hf_"), error.message);
+  }
+  assertEquals(test.hub.requests, []);
 });
 
 Deno.test("refusals are told apart and say what to do", async () => {
@@ -477,4 +490,51 @@ Deno.test("a cache that cannot be written is told as such", async () => {
     FormatError,
     "a file stands where a folder is needed",
   );
+});
+
+Deno.test("property: whatever the servers do, it ends with the right files or a typed error", async () => {
+  const garbage = (size: number) => new Uint8Array(size).fill(88);
+  const FAULTS: Record<string, (answer: Response) => Response | Promise<Response>> = {
+    none: (answer) => answer,
+    cut: (answer) => cutAfter(answer, 100),
+    empty: () => new Response(null),
+    garbage: () => whole(garbage(5000)),
+    headers: ({ headers }) => new Response(garbage(10), { headers }),
+    partial: ({ headers }) => new Response(garbage(10), { status: 206, headers }),
+    noContent: () => new Response(null, { status: 204 }),
+    loop: () => new Response(null, { status: 302, headers: { location: "/" } }),
+    gone: () => new Response(null, { status: 302, headers: { location: "http://127.0.0.1:9/" } }),
+    range: () => refuse(416),
+    denied: () => refuse(403),
+    missing: () => refuse(404),
+    later: () => refuse(429, undefined, { "retry-after": "0" }),
+    failed: () => refuse(500),
+  };
+  // Half of the answers are good, so that faults come at every stage.
+  const names = Object.keys(FAULTS).flatMap((name) => name === "none" ? [] : [name, "none"]);
+  await using test = bench();
+  const { hub, options, cache } = test;
+  hub.add("model", "owner/name", FILES);
+  let failed = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.constantFrom(...names), { maxLength: 14 }), async (faults) => {
+      const left = [...faults];
+      hub.intercept = (_, answer) => FAULTS[left.shift() ?? "none"](answer);
+      const outcome = await downloadModel("owner/name", options).catch((error) => error);
+      if (outcome instanceof Error) {
+        assert(outcome instanceof DownloadError, outcome.stack);
+        failed++;
+      }
+      // Whatever happened, the next run gets everything, and nothing wrong was kept.
+      hub.intercept = null;
+      const { directory } = await downloadModel("owner/name", options);
+      for (const name of NEEDED) {
+        const bytes = await Deno.readFile(join(directory, name));
+        assertEquals(bytes, FILES[name as keyof typeof FILES]);
+      }
+      await Deno.remove(cache, { recursive: true });
+    }),
+    { numRuns: 150, seed: 9 },
+  );
+  assert(failed > 50 && failed < 150, `${failed} of 150 failed`);
 });
