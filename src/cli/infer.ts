@@ -14,8 +14,10 @@ import { loadModel } from "../model/load.ts";
 import { readLoraConfig } from "../model/lora_config.ts";
 import type { Model } from "../model/model.ts";
 import { encodePrompt } from "../text/prompt.ts";
+import { sqlEnd } from "../text/sql_end.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { readLayers } from "./args.ts";
+import { modelFolder } from "./base_model.ts";
 import { helpText } from "./help.ts";
 import { describeInferOptions, type InferConfig, resolveInferConfig } from "./infer_options.ts";
 import { ensureAdapter } from "./setup.ts";
@@ -44,7 +46,8 @@ await runTask(async (signal) => {
   const { help, layers } = readLayers(Deno.args, options);
   if (help) return console.log(helpText({ ...HELP, options }));
   const config = resolveInferConfig(layers);
-  const directory = await baseModel(config);
+  const quiet = config.quiet || config.json;
+  const directory = await modelFolder(await baseModel(config), { signal, quiet });
   const tokenizer = await loadTokenizer(directory);
   await ensureAdapter();
   using device = await openDevice();
@@ -113,6 +116,8 @@ function answerer(
       topK: config.top_k,
       seed: config.seed,
       signal,
+      // A raw prompt may be continued by anything, so only EOS ends it.
+      isComplete: config.prompt === null ? (ids) => sqlEnd(tokenizer.decode(ids)) >= 0 : undefined,
       onToken: stream ? (_, id) => void write(decoder.push(id)) : undefined,
     };
     const generations = await generate(model, prompts, options);

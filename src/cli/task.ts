@@ -1,10 +1,11 @@
 /**
- * Runs a task: how it ends decides the exit code, and Ctrl-C ends it cleanly.
+ * Runs a task: how it ends decides the exit code, and Ctrl-C or SIGTERM ends it cleanly.
  * @module
  */
 import {
   ConfigError,
   DeviceError,
+  DownloadError,
   FormatError,
   KernelError,
   ShapeError,
@@ -20,7 +21,7 @@ export interface Outcome {
   readonly text: string;
 }
 
-const KNOWN = [FormatError, TrainingError, DeviceError, KernelError, ShapeError];
+const KNOWN = [FormatError, DownloadError, TrainingError, DeviceError, KernelError, ShapeError];
 
 /** The exit code and message for what a task threw: the stack only where the error is a surprise. */
 export function outcomeOf(error: unknown): Outcome {
@@ -55,17 +56,20 @@ function placeOf(error: Error): string {
 }
 
 /**
- * Runs `main` and exits with the code that its end means. The first Ctrl-C aborts `signal`, so that
- * work ends cleanly and the exit code is 130 whether `main` then returns or throws the abort; the
- * second exits at once.
+ * Runs `main` and exits with the code that its end means. The first Ctrl-C (or SIGTERM, by which
+ * schedulers end a job) aborts `signal`, so that work ends cleanly and the exit code is 130 whether
+ * `main` then returns or throws the abort; the second exits at once.
  */
 export async function runTask(main: (signal: AbortSignal) => Promise<void>): Promise<never> {
   const controller = new AbortController();
-  Deno.addSignalListener("SIGINT", () => {
+  const stop = () => {
     if (controller.signal.aborted) Deno.exit(EXIT.interrupted);
     console.error("\nStopping; press Ctrl-C again to exit at once.");
     controller.abort();
-  });
+  };
+  Deno.addSignalListener("SIGINT", stop);
+  // Windows has no SIGTERM to listen for.
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);
   try {
     await main(controller.signal);
   } catch (error) {
