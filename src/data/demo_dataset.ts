@@ -1,30 +1,51 @@
 /**
- * The project's own rows as a data set; see demo.ts.
+ * Synthetic pairs as a data set; see synthetic/pairs.ts. All of it is made by rules.
  * @module
  */
-import { demoRecords } from "./demo.ts";
-import { readAlpacaRow } from "./alpaca.ts";
-import type { Dataset, Row } from "./example.ts";
+import type { Dataset, DatasetPart, Row } from "./example.ts";
+import { type PairSplit, syntheticPairs } from "./synthetic/pairs.ts";
+import { schemaOf } from "./synthetic/record.ts";
 
 const COUNT = 1000;
+/** Of so many rows, one more is made for testing, over schemas of other themes. */
+const TESTED = 10;
 
-/** Generated questions over six small schemas; `--seed` and `--max_rows` say which and how many. */
+/**
+ * Questions over the demo databases and small ones. The build divides those for training by schema;
+ * those for testing are over schemas and themes that no other row has.
+ */
 export const demo: Dataset = {
   name: "demo",
-  summary: "generated questions over six small schemas; needs no files",
+  summary: "synthetic questions over demo databases and many small schemas; needs no files",
   hasFiles: false,
   // deno-lint-ignore require-await -- the others find files here
   async open({ seed, count = COUNT }) {
-    return [{
-      split: null,
-      file: "demo",
-      async *rows(): AsyncGenerator<Row> {
-        for (const [i, record] of demoRecords({ count, seed, split: "train" }).entries()) {
-          const row = readAlpacaRow(record, { file: "demo", row: i + 1 }, "demo");
-          // Its schemas have several tables, of which a record shows one or two.
-          yield { ...row, groups: [String(record.meta?.schema)] };
-        }
-      },
-    }];
+    return [
+      part("train", { seed, count }),
+      part("test_unseen", { seed, count: Math.ceil(count / TESTED) }),
+    ];
   },
 };
+
+function part(split: PairSplit, options: { seed: number; count: number }): DatasetPart {
+  const file = `demo ${split}`;
+  return {
+    split: split === "train" ? null : "test",
+    file,
+    async *rows(): AsyncGenerator<Row> {
+      let row = 0;
+      for (const pair of syntheticPairs({ split, ...options })) {
+        const { id, database, question, sql, level, shown } = pair;
+        yield {
+          id: `demo-${id}`,
+          question,
+          schema: schemaOf(database, shown),
+          sql,
+          groups: [database.name],
+          meta: { db_id: database.name, level, theme: database.theme },
+          place: { file, row: ++row },
+        };
+      }
+    },
+  };
+}

@@ -35,11 +35,11 @@ Deno.test("data: without any option it builds the demo set, and the task has the
   const { code, stdout } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).output();
   const text = new TextDecoder().decode(stdout);
   assertEquals(code, 0);
-  assertMatch(text, /^demo: 1000 rows read in [\d.]+ s, 1000 kept\ntrain +\d+ rows, 5 schemas/);
-  const [train, val] = await Promise.all(
-    ["train", "val"].map((split) => readRecords(join(folder, `${split}.jsonl`))),
+  assertMatch(text, /^demo: 1100 rows read in [\d.]+ s, 1100 kept\ntrain +\d+ rows, 1\d\d schemas/);
+  const [train, val, held] = await Promise.all(
+    ["train", "val", "test"].map((split) => readRecords(join(folder, `${split}.jsonl`))),
   );
-  assertEquals(train.length + val.length, 1000);
+  assertEquals([train.length + val.length, held.length], [1000, 100]);
   await Deno.remove(folder, { recursive: true });
 });
 

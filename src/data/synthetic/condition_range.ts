@@ -58,13 +58,14 @@ const COMPARISONS: readonly Comparison[] = [
 
 /** A condition on a number that `value` meets. */
 export function onNumber(rng: Random, column: Column, value: number): Condition {
-  const [low, high] = [boundOf(rng, value, false), boundOf(rng, value, true)];
+  const [low, high] = [boundOf(rng, column, value, false), boundOf(rng, column, value, true)];
   if (low < high && chance(rng, 20)) return between(column, low, high);
   const few = column.sorted.length <= 12;
   const way = pick(rng, few ? [0, 1, 2, 3, 4, 4] : [0, 0, 1, 1, 2, 3]);
   const bound = way === 4 ? value : way === 1 || way === 3 ? high : low;
   const { sign, test, is, count, own } = COMPARISONS[(bound === value && way < 2) ? way + 2 : way];
-  const unit = column.unit === undefined || isPlural(column.words) ? "" : ` ${column.unit}`;
+  const isUnitNamed = column.unit !== undefined && column.words.includes(column.unit);
+  const unit = column.unit === undefined || isUnitNamed ? "" : ` ${column.unit}`;
   const k = `${bound}${unit}`;
   const w = amount(column);
   const phrase = own === null ? undefined : column[own];
@@ -97,26 +98,16 @@ function between(column: Column, low: number, high: number): Condition {
 }
 
 /** A round number that is not above (or not below) `value`, as people choose limits. */
-function boundOf(rng: Random, value: number, above: boolean): number {
+function boundOf(rng: Random, { words }: Column, value: number, above: boolean): number {
+  if (/\byear\b/.test(words)) return value + (above ? 1 : -1) * rng.below(6);
   const size = Math.abs(value);
-  const grain = size >= 10000
-    ? 1000
-    : size >= 1000
-    ? 100
-    : size >= 200
-    ? 50
-    : size >= 40
-    ? 10
-    : size >= 10
-    ? 5
-    : 1;
-  const steps = Math.floor(value / grain);
-  if (size >= 1500 && size <= 2100 && Number.isInteger(value)) {
-    return value + (above ? 1 : -1) * rng.below(6);
-  }
-  const exact = steps * grain === value;
-  return above ? (exact ? value : (steps + 1) * grain) : steps * grain;
+  const [, grain] = GRAINS.find(([least]) => size >= least)!;
+  const bound = Math.floor(value / grain) * grain;
+  return above && bound < value ? bound + grain : bound;
 }
+
+/** How finely limits are chosen, by the size of the value. */
+const GRAINS = [[10_000, 1000], [1000, 100], [200, 50], [40, 10], [10, 5], [0, 1]] as const;
 
 /** A condition on a date that `day` meets. */
 export function onDate(rng: Random, column: Column, day: string): Condition {

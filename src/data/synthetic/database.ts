@@ -121,13 +121,13 @@ export function drawEntities(rng: Random, entities: readonly Entity[]): Entity[]
       if (kind === "reference") return chosen.has(target);
       return rng.below(10) < (kind === "label" ? 9 : 7);
     });
-    const some = kept.some(({ kind }) => kind !== "reference");
-    return { ...entity, attributes: some ? kept : entity.attributes.filter(isOwn) };
+    // A table has to have something to ask about.
+    const own = ({ kind }: Attribute) => kind !== "reference";
+    const attributes = kept.filter(own).length >= 2
+      ? kept
+      : entity.attributes.filter((one) => own(one) || kept.includes(one));
+    return { ...entity, attributes };
   });
-}
-
-function isOwn({ kind }: Attribute): boolean {
-  return kind !== "reference";
 }
 
 /** Statements that create the tables and insert their rows, a line for each row. */

@@ -22,7 +22,8 @@ export const listRows: ScopeForm = (rng, scope) => {
   if (shown === null) return null;
   const { from, where, tables } = scope;
   const [{ column }] = shown;
-  const distinct = shown.length === 1 && column.kind === "category" && chance(rng, 80);
+  const distinct = shown.length === 1 && column.kind === "category" && !scope.single &&
+    chance(rng, 80);
   const sql = select({
     distinct,
     columns: shown.map(({ column }) => scope.name(column)),

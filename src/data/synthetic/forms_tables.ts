@@ -188,10 +188,9 @@ export const combineConditions: DatabaseForm = (rng, { tables }) => {
   if (a.column === b.column && !(a.fixes && b.fixes)) return null;
   const plainName = (column: Column) => column.sql;
   if (a.sql(plainName) === b.sql(plainName)) return null;
-  const operator = pick(rng, ["INTERSECT", "INTERSECT", "EXCEPT", "EXCEPT", "UNION"] as const);
   const valuesFor = (condition: Condition) =>
     new Set(table.rows.filter((row) => condition.test(row)).map((row) => row[category.index]));
-  if (isEmpty(operator, valuesFor(a), valuesFor(b))) return null;
+  const operator = drawOperator(rng, valuesFor(a), valuesFor(b));
   const part = (condition: Condition) =>
     select({ columns: [category.sql], from: table.sql, where: [condition.sql(plainName)] });
   return {
@@ -236,8 +235,7 @@ export const combineTables: DatabaseForm = (rng, { tables }) => {
   );
   if (pairs.length === 0) return null;
   const { one, other, a, b } = pick(rng, pairs);
-  const operator = pick(rng, ["INTERSECT", "EXCEPT", "UNION"] as const);
-  if (isEmpty(operator, new Set(a.sorted), new Set(b.sorted))) return null;
+  const operator = drawOperator(rng, new Set(a.sorted), new Set(b.sorted));
   const slots = { w: a.words, ws: plural(a.words), a: one.plural, b: other.plural };
   return {
     sql: `${select({ columns: [a.sql], from: one.sql })} ${operator} ${
@@ -265,11 +263,15 @@ export const combineTables: DatabaseForm = (rng, { tables }) => {
   };
 };
 
-function isEmpty(
-  operator: "INTERSECT" | "EXCEPT" | "UNION",
-  a: Set<unknown>,
-  b: Set<unknown>,
-): boolean {
-  if (operator === "UNION") return false;
-  return (operator === "INTERSECT" ? a.intersection(b) : a.difference(b)).size === 0;
+/** A set operation that leaves something of the two sets; UNION where no other does. */
+function drawOperator(
+  rng: Random,
+  a: ReadonlySet<unknown>,
+  b: ReadonlySet<unknown>,
+): "INTERSECT" | "EXCEPT" | "UNION" {
+  const useful = [
+    ...(a.isDisjointFrom(b) ? [] : ["INTERSECT", "INTERSECT"] as const),
+    ...(a.isSubsetOf(b) ? [] : ["EXCEPT", "EXCEPT"] as const),
+  ];
+  return pick(rng, [...useful, "UNION"]);
 }

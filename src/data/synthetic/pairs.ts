@@ -72,8 +72,8 @@ const SCOPE_FORMS: readonly (readonly [weight: number, form: ScopeForm])[] = [
 const DATABASE_FORMS: readonly (readonly [weight: number, form: DatabaseForm])[] = [
   [7, across.countReferring],
   [3, across.beyondRow],
-  [5, across.combineConditions],
-  [1, across.combineTables],
+  [12, across.combineConditions],
+  [2, across.combineTables],
 ];
 
 /** A list in which each form is as often as its weight says. */
@@ -91,7 +91,7 @@ const FORMS: readonly ((rng: Random, database: SyntheticDatabase) => Draft | nul
 /** Of a hundred questions over all schemas, so many are about demo databases. */
 const DEMO_SHARE = 30;
 /** Tries in a row without a new pair after which there are no more. */
-const MOST_MISSES = 20_000;
+const MOST_MISSES = 300;
 /** Wordings of one query that are tried until one belongs to the split. */
 const WORDINGS = 8;
 
