@@ -64,10 +64,11 @@ function optionsOf({ config }: Expected, paths: Record<string, string>): CliOpti
 const TOLERANCE = { loss: 1e-4, gradNorm: 1e-4, gradients: 1e-4, weights: 2e-4 };
 
 /**
- * With block inputs rounded to half floats. Reached: 1.5e-3 in the loss on the tiny model, whose loss
- * jumps about, 5e-5 on stories260k.
+ * With block inputs rounded to half floats. Reached on the tiny model, whose learning rate is 0.02:
+ * 1.5e-3 in the loss and 2e-2 in the weights (where gradients are small, AdamW turns their rounding
+ * into whole steps); on stories260k 5e-5 and 4e-4.
  */
-const F16_TOLERANCE = { loss: 1e-2, gradNorm: 1e-2, gradients: 1e-2, weights: 1e-2 };
+const F16_TOLERANCE = { loss: 1e-2, gradNorm: 1e-2, gradients: 1e-2, weights: 5e-2 };
 
 function checkCurve(metrics: Metrics, expected: Expected, tolerance = TOLERANCE): void {
   const steps = expected.log_history;
