@@ -13,19 +13,18 @@ import { commonFields, describeSchema, resolveOptions } from "../train/options.t
 import { readLayers } from "./args.ts";
 import { formatBytes } from "./format.ts";
 import { helpText } from "./help.ts";
+import { modelFolder } from "./base_model.ts";
 import { ensureAdapter } from "./setup.ts";
 import { runTask } from "./task.ts";
 
 const MODEL = "Model";
-const { config, quiet, json } = commonFields;
-
 const quantizeSchema = z.object({
-  base_model: z.string().min(1).meta({
+  base_model: z.string().min(1).nullable().default(null).meta({
     group: MODEL,
-    description: "Model folder in Hugging Face's layout, in f32, f16 or bf16.",
-    value: "DIR",
+    description: "Model in f32, f16 or bf16: a folder, or the name of one on the Hub.",
+    value: "DIR|NAME",
   }),
-  out: z.string().min(1).meta({
+  out: z.string().min(1).nullable().default(null).meta({
     group: MODEL,
     description: "Folder to write; it must not exist yet.",
     value: "DIR",
@@ -38,9 +37,15 @@ const quantizeSchema = z.object({
     group: MODEL,
     description: "Gigabytes of a weights file at most.",
   }),
-  config,
-  quiet,
-  json,
+  config: commonFields.config,
+  quiet: commonFields.quiet,
+  json: commonFields.json,
+});
+
+const required = (field: "base_model" | "out", value: string) => ({
+  fields: [field],
+  fault: (options: Record<typeof field, string | null>) =>
+    options[field] === null ? `${field} is missing: give --${field} ${value}` : null,
 });
 
 const HELP = {
@@ -53,15 +58,16 @@ await runTask(async (signal) => {
   const options = describeSchema(quantizeSchema);
   const { help, layers } = readLayers(Deno.args, options);
   if (help) return console.log(helpText({ ...HELP, options }));
-  const { base_model, out, double_quant, max_shard_gb, quiet, json } = resolveOptions(
-    quantizeSchema,
-    layers,
-  );
+  const checks = [required("base_model", "DIR"), required("out", "DIR")];
+  const config = resolveOptions(quantizeSchema, layers, checks);
+  const { double_quant, max_shard_gb, quiet, json } = config;
+  const base_model = config.base_model!, out = config.out!;
   await refuseExisting(out);
-  const { files } = await readTokenizerFiles(base_model);
+  const directory = await modelFolder(base_model, { signal, quiet });
+  const { files } = await readTokenizerFiles(directory);
   await ensureAdapter();
   using device = await openDevice();
-  using source = await openModelFiles(base_model);
+  using source = await openModelFiles(directory);
   const report = reporter({ quiet, json });
   using model = await buildModel(device, source, {
     quantization: "nf4",
