@@ -63,7 +63,7 @@ export const trainSchema = z.object({
     .meta(data("Use only the first N validation records.", { also: ["max_eval_samples"] })),
   prompt: z.enum(["alpaca", "mistral"]).default("alpaca")
     .meta(data("Prompt template: Alpaca headings, or Mistral's [INST] chat format.")),
-  max_seq_length: count(2, 1024).meta(data(
+  max_seq_length: count(3, 1024).meta(data(
     "Tokens per record at most; a longer one is shortened and counted.",
     { also: ["max_length", "block_size"] },
   )),

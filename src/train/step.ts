@@ -101,7 +101,7 @@ function runPass(
 }
 
 /** NEFTune's alpha / √(tokens · C) for each row, by the length of its sequence. */
-function noiseScales(batch: RaggedBatch, alpha: number, width: number): Float32Array {
+export function noiseScales(batch: RaggedBatch, alpha: number, width: number): Float32Array {
   const scales = new Float32Array(batch.tokens.length);
   for (const { start, end } of batch.sequences) {
     scales.fill(alpha / Math.sqrt((end - start) * width), start, end);
