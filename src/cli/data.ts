@@ -52,7 +52,11 @@ await runTask(async (signal) => {
     ...(config.max_rows === null ? {} : { count: config.max_rows }),
   };
   const progress = createProgress({ total: 0, quiet: config.quiet, json: config.json });
-  const tokenizer = config.tokenizer === null ? null : await loadTokenizer(config.tokenizer);
+  // To count lengths, the worker has one of its own.
+  const needed = config.inspect || config.max_schema_tokens !== null;
+  const tokenizer = needed && config.tokenizer !== null
+    ? await loadTokenizer(config.tokenizer)
+    : null;
   const common = {
     maxRows: config.max_rows ?? undefined,
     wording: config.prompt,

@@ -4,6 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import type { CountedRecord } from "../data/count_lengths.ts";
+import { FormatError } from "../errors.ts";
 import type { PromptStyle } from "./prompt.ts";
 
 /** Counts the tokens of records; dispose of it to end its worker. */
@@ -20,27 +21,30 @@ export interface CounterSetup {
 }
 
 /** What the worker answers, in the order of the questions; the first answer says that it is ready. */
-export type CounterAnswer = { readonly counts: readonly number[] } | { readonly fault: string };
+export type CounterAnswer =
+  | { readonly counts: readonly number[] }
+  /** `message` is whole where it is one of a FormatError. */
+  | { readonly message: string; readonly isFormat: boolean };
 
 /**
- * Starts a counter with the tokenizer in `directory`.
- * Rejects where the tokenizer cannot be loaded; load it beforehand for an error that says why.
+ * Starts a counter with the tokenizer in `directory`, which is held by the worker alone.
+ * Rejects with FormatError where the tokenizer cannot be loaded.
  */
 export async function openTokenCounter(setup: CounterSetup): Promise<TokenCounter> {
   const worker = new Worker(new URL("./token_counter_worker.ts", import.meta.url), {
     workerData: setup,
   });
   const waiting: PromiseWithResolvers<readonly number[]>[] = [];
-  const fail = (reason: string) => {
-    const error = new Error(`Cannot count tokens: ${reason}`);
+  const fail = (error: Error) => {
     for (const { reject } of waiting.splice(0)) reject(error);
   };
   worker.on("message", (answer: CounterAnswer) => {
-    if ("fault" in answer) fail(answer.fault);
-    else waiting.shift()?.resolve(answer.counts);
+    if ("counts" in answer) return waiting.shift()?.resolve(answer.counts);
+    const { message, isFormat } = answer;
+    fail(isFormat ? new FormatError(message) : new Error(`Cannot count tokens: ${message}`));
   });
-  worker.on("error", (error) => fail(String(error)));
-  worker.on("exit", () => fail("its worker has ended"));
+  worker.on("error", fail);
+  worker.on("exit", () => fail(new Error("Cannot count tokens: the worker has ended")));
   const expect = () => {
     const answer = Promise.withResolvers<readonly number[]>();
     waiting.push(answer);
@@ -54,7 +58,7 @@ export async function openTokenCounter(setup: CounterSetup): Promise<TokenCounte
       return counts;
     },
     [Symbol.dispose]() {
-      fail("the counter is closed");
+      fail(new Error("Cannot count tokens: the counter is closed"));
       worker.terminate();
     },
   };

@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import type { CountedRecord } from "../data/count_lengths.ts";
+import { FormatError } from "../errors.ts";
 import { countAnswered } from "./prompt.ts";
 import type { CounterAnswer, CounterSetup } from "./token_counter.ts";
 import { loadTokenizer } from "./tokenizer.ts";
@@ -17,14 +18,15 @@ async function serve(): Promise<void> {
     try {
       answer({ counts: records.map((record) => countAnswered(record, tokenizer, { style })) });
     } catch (error) {
-      answer({ fault: reasonOf(error) });
+      fail(error);
     }
   });
   answer({ counts: [] });
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function fail(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  answer({ message, isFormat: error instanceof FormatError });
 }
 
-serve().catch((error) => answer({ fault: reasonOf(error) }));
+serve().catch(fail);
