@@ -2,7 +2,8 @@
  * `deno task data`: makes instruction files of a data set.
  * @module
  */
-import { buildDataset, type BuildProgress } from "../data/build.ts";
+import { buildDataset } from "../data/build.ts";
+import type { BuildProgress } from "../data/collect.ts";
 import type { DatasetSource } from "../data/example.ts";
 import { inspectDataset, type Inspection } from "../data/inspect.ts";
 import { DATASETS } from "../data/registry.ts";
