@@ -126,6 +126,8 @@ Deno.test("query and check: the kind of a fault, where it is and the nearest nam
       ["SELECT nope(1)", "unknown_function"],
       ["SELECT max(1, 2", "syntax"],
       ["SELECT max() FROM singer", "runtime"],
+      ["SELECT name FROM singer WHERE singer_id = ?", "runtime"],
+      ["SELECT :name", "runtime"],
       ["DELETE FROM singer", "not_allowed"],
       ["SELECT 1; SELECT 2", "not_allowed"],
     ];
@@ -183,6 +185,16 @@ Deno.test("query: many at once each get their own answer, also while an engine i
   const answers = Array.from({ length: 20 }, (_, index) => database.query(`SELECT ${index}`));
   assertEquals(await stopped, "timeout");
   assertEquals((await Promise.all(answers)).map(({ rows }) => rows[0][0]), [...Array(20).keys()]);
+});
+
+Deno.test("query: maxLength bounds each value that is made", async () => {
+  using database = await openDatabase({ ddl: DDL }, { maxLength: 1000 });
+  assertEquals((await database.query("SELECT length(zeroblob(1000))")).rows, [[1000]]);
+  const error = await assertRejects(
+    () => database.query("SELECT length(zeroblob(1001))"),
+    SqlError,
+  );
+  assertEquals(error.kind, "too_large");
 });
 
 Deno.test("query: a closed database says so", async () => {
