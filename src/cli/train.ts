@@ -68,6 +68,14 @@ await runTask(async (signal) => {
     return progress.log(`Dry run: all is well. Files are in ${config.output_dir}`);
   }
   using run = await prepareTraining(device, planned, { signal });
+  const { unused } = run.model;
+  if (unused.length > 0) {
+    progress.log(
+      `Note: the model has no use for ${unused.length} tensors of its checkpoint, such as ${
+        unused[0]
+      }`,
+    );
+  }
   // A run that cannot even load its model leaves the files of an earlier one as they were.
   await writeMeta();
   const started = performance.now();
