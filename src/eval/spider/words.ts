@@ -10,15 +10,11 @@ const ALONE = /^(?:--|\.{2,}|`+|[;@#$%&?!*[\](){}<>«»“”‘’„\u2012-\u2
 /** The last period of the text, which only closing brackets and spaces may follow. */
 const LAST_PERIOD = /(?<=[^.])\.(?=[\])}>»”’ ]*\s*$)/;
 
-/** The first halves of the words that the Treebank takes apart: "can not", "gim me", … */
+/** The words that the Treebank takes apart, in their halves. */
 const CONTRACTION = (() => {
-  const halves = [["can", "not"], ["gim", "me"], ["gon", "na"], ["got", "ta"], ["lem", "me"], [
-    "wan",
-    "na",
-  ]];
-  const letter = "[\\p{L}\\p{N}_]";
-  const pairs = halves.map(([first, second]) => `${first}(?=${second}(?!${letter}))`);
-  return new RegExp(`(?<!${letter})(?:${pairs.join("|")})`, "giu");
+  const halves = ["(can)(not)", "(gim)(me)", "(gon)(na)", "(got)(ta)", "(lem)(me)"];
+  const edge = "[\\p{L}\\p{N}_]";
+  return new RegExp(`(?<!${edge})(?:(?:${halves.join("|")})(?!${edge})|(wan)(na)$)`, "giu");
 })();
 
 /**
@@ -33,7 +29,8 @@ export function splitWords(text: string): string[] {
   const words: string[] = [];
   let word = "";
   const finish = () => {
-    if (word !== "") words.push(...word.replace(CONTRACTION, "$& ").split(" "));
+    // Whatever is between the matches or a half of one is a word.
+    words.push(...word.split(CONTRACTION).filter((part) => part));
     word = "";
   };
   for (let i = 0; i < source.length; i++) {

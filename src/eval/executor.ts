@@ -1,0 +1,61 @@
+/**
+ * Running queries for their results, and what it means when one does not end well.
+ * @module
+ */
+import { FormatError, SqlError } from "../errors.ts";
+import type { Database, QueryOptions } from "../sql/database.ts";
+import type { Row } from "./results.ts";
+
+/** The part of a database that scoring needs. */
+export type Executor = Pick<Database, "query">;
+
+/** The rows of a query, or why there are none. */
+export type Outcome =
+  | { readonly rows: readonly Row[]; readonly truncated: boolean; readonly error: null }
+  | { readonly rows: null; readonly error: string };
+
+/**
+ * What every evaluator reads: integers told apart from reals, and bytes that are not UTF-8 left out,
+ * as Spider's does. The caps stand far above any gold result.
+ */
+const READING: QueryOptions = {
+  integers: "bigint",
+  invalidText: "ignore",
+  maxRows: 1_000_000,
+  maxCells: 20_000_000,
+  maxBytes: 512 * 2 ** 20,
+};
+
+/**
+ * Runs `sql` within `timeoutMs`. A statement that is wrong, refused, too slow or too large is an
+ * outcome with an error; only a damaged database throws. Blanks and comments alone give no rows, as in
+ * Python's `sqlite3`.
+ */
+export async function run(
+  database: Executor,
+  sql: string,
+  { timeoutMs, maxRows = READING.maxRows }: { timeoutMs: number; maxRows?: number },
+): Promise<Outcome> {
+  try {
+    const { rows, truncated } = await database.query(sql, { ...READING, timeoutMs, maxRows });
+    return { rows, truncated, error: null };
+  } catch (error) {
+    if (!(error instanceof SqlError) || error.kind === "database") throw error;
+    if (error.kind === "empty") return { rows: [], truncated: false, error: null };
+    return { rows: null, error: `${error.kind}: ${error.message}` };
+  }
+}
+
+/** {@linkcode run} for a gold query: throws {@linkcode FormatError} where there is no whole result. */
+export async function runGold(
+  database: Executor,
+  sql: string,
+  options: { timeoutMs: number },
+): Promise<readonly Row[]> {
+  const outcome = await run(database, sql, options);
+  if (outcome.rows !== null && !outcome.truncated) return outcome.rows;
+  throw new FormatError(
+    `Cannot run the gold query (${outcome.error ?? "its result is too large"}); ` +
+      "check that the database belongs to the question",
+  );
+}
