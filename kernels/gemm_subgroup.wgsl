@@ -30,6 +30,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> a: array<vec4f>;
 @group(0) @binding(2) var<storage, read> b: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
+@group(0) @binding(4) var<storage, read_write> c_quads: array<vec4f>;
 
 // A lane reads back only what it wrote, so no barrier is needed; on lavapipe one would split the kernel in two.
 var<workgroup> stage: array<vec4f, 512>;
@@ -90,15 +91,8 @@ fn put(block: ptr<function, Block>, at: u32) {
   stage[at + 120u] = params.alpha * (*block)[15];
 }
 
-// Row, first column and index in c of a lane's four columns that were put i-th on the stage.
-fn place(group: vec3u, i: u32, lane: u32) -> vec3u {
-  let row = group.x * ROWS + i / 2u;
-  let column = group.y * PANEL + i % 2u * 32u + lane * 4u;
-  return vec3u(row, column, params.c_offset + group.z * params.c_batch + row * params.c_stride + column);
-}
-
-@compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+// Puts the workgroup's tile of alpha · A · B on the stage: lane's columns of row r, half h at (2r + h) · 8 + lane.
+fn multiply_tile(group: vec3u, lane: u32) {
   let quads = (params.k + 3u) / 4u;
   // Row groups past the end repeat the last one; what they give is not stored.
   let octets = (params.m + 7u) / 8u;
@@ -134,23 +128,68 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   put(&block1, lane + 128u);
   put(&block2, lane + 256u);
   put(&block3, lane + 384u);
+}
+
+// Four neighbouring columns of a row: where they lie on the stage and in c.
+struct Place {
+  stage: u32,
+  column: u32,
+  c: u32,
+}
+
+// The i-th place to store; the rows and the halves of the panel that are past the end are not counted.
+fn place(group: vec3u, i: u32, lane: u32) -> Place {
+  let halves = halves_of(group);
+  let row = i / halves;
+  let half = i % halves;
+  let column = group.y * PANEL + half * 32u + lane * 4u;
+  let c_row = params.c_offset + group.z * params.c_batch + (group.x * ROWS + row) * params.c_stride;
+  return Place((2u * row + half) * 8u + lane, column, c_row + column);
+}
+
+fn halves_of(group: vec3u) -> u32 {
+  return select(1u, 2u, params.n - group.y * PANEL > 32u);
+}
+
+fn places(group: vec3u) -> u32 {
+  return min(ROWS, params.m - group.x * ROWS) * halves_of(group);
+}
+
+// For any c.
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  multiply_tile(group, lane);
+  let count = places(group);
   // A loop of no rounds costs nothing; an `if` would be executed under a mask.
-  let old_values = select(0u, 64u, params.accumulate == 1u);
+  let old_values = select(0u, count, params.accumulate == 1u);
   for (var i = 0u; i < old_values; i++) {
     let at = place(group, i, lane);
-    let j = vec4u(0u, 1u, 2u, 3u);
-    let inside = (vec4u(at.x) < vec4u(params.m)) & (vec4u(at.y) + j < vec4u(params.n));
-    let here = at.z;
-    stage[i * 8u + lane] += select(vec4f(), vec4f(c[here], c[here + 1u], c[here + 2u], c[here + 3u]), inside);
+    let inside = at.column + vec4u(0u, 1u, 2u, 3u) < vec4u(params.n);
+    let old = vec4f(c[at.c], c[at.c + 1u], c[at.c + 2u], c[at.c + 3u]);
+    stage[at.stage] += select(vec4f(), old, inside);
   }
-  for (var i = 0u; i < 64u; i++) {
+  for (var i = 0u; i < count; i++) {
     let at = place(group, i, lane);
-    let sums = stage[i * 8u + lane];
-    if at.x < params.m {
-      if at.y < params.n { c[at.z] = sums.x; }
-      if at.y + 1u < params.n { c[at.z + 1u] = sums.y; }
-      if at.y + 2u < params.n { c[at.z + 2u] = sums.z; }
-      if at.y + 3u < params.n { c[at.z + 3u] = sums.w; }
-    }
+    let sums = stage[at.stage];
+    if at.column < params.n { c[at.c] = sums.x; }
+    if at.column + 1u < params.n { c[at.c + 1u] = sums.y; }
+    if at.column + 2u < params.n { c[at.c + 2u] = sums.z; }
+    if at.column + 3u < params.n { c[at.c + 3u] = sums.w; }
+  }
+}
+
+// For N and a place of c that are multiples of 4: a store of four values costs half of four stores.
+@compute @workgroup_size(WG)
+fn main_quads(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  multiply_tile(group, lane);
+  let count = places(group);
+  let old_values = select(0u, count, params.accumulate == 1u);
+  for (var i = 0u; i < old_values; i++) {
+    let at = place(group, i, lane);
+    stage[at.stage] += select(vec4f(), c_quads[at.c / 4u], at.column < params.n);
+  }
+  for (var i = 0u; i < count; i++) {
+    let at = place(group, i, lane);
+    if at.column < params.n { c_quads[at.c / 4u] = stage[at.stage]; }
   }
 }

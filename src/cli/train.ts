@@ -148,6 +148,7 @@ function show(
       else if (config.resume_from_checkpoint) {
         progress.log(`No checkpoint in ${config.output_dir} yet: starting from the first step`);
       }
+      if (event.setAside) progress.log(`Checkpoints of another run moved to ${event.setAside}`);
       break;
     case "step":
       progress.update({

@@ -26,6 +26,13 @@ const STORAGE_USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBuff
 const MAX_BINDING_BYTES = 128 * 2 ** 20;
 const READ_CHUNK_BYTES = 32 * 2 ** 20;
 
+/** A stretch of a tensor on its way to the host. */
+interface Piece {
+  readonly tensor: Tensor;
+  readonly start: number;
+  readonly target: Uint8Array;
+}
+
 /** A GPU device. Close it (`using device = await openDevice()`) to give everything back. */
 export class Device implements Disposable {
   readonly maxBindingBytes: number;
@@ -192,31 +199,53 @@ export class Device implements Disposable {
 
   /** The bytes of a tensor. Throws errors of earlier launches too. */
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
-    const bytes = new Uint8Array(tensor.byteLength);
-    for (let start = 0; start < bytes.length; start += READ_CHUNK_BYTES) {
-      const size = Math.min(READ_CHUNK_BYTES, bytes.length - start);
-      bytes.set(await this.#readChunk(tensor, start, size), start);
-    }
-    return bytes.buffer;
+    return (await this.readMany([tensor]))[0].buffer;
   }
 
-  async #readChunk(tensor: Tensor, start: number, size: number): Promise<Uint8Array> {
-    const [buffer] = this.#buffersOf(tensor);
-    const staging = this.gpu.createBuffer({
-      label: "read",
-      size,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
+  /** The bytes of several tensors, with few waits: each costs milliseconds, whatever its size. */
+  async readMany(tensors: readonly Tensor[]): Promise<Uint8Array<ArrayBuffer>[]> {
+    const results = tensors.map((tensor) => new Uint8Array(tensor.byteLength));
+    let pieces: Piece[] = [], bytes = 0;
+    for (const [i, tensor] of tensors.entries()) {
+      for (let start = 0; start < tensor.byteLength;) {
+        const size = Math.min(READ_CHUNK_BYTES - bytes, tensor.byteLength - start);
+        pieces.push({ tensor, start, target: results[i].subarray(start, start + size) });
+        start += size;
+        bytes += size;
+        if (bytes < READ_CHUNK_BYTES) continue;
+        await this.#readPieces(pieces, bytes);
+        pieces = [];
+        bytes = 0;
+      }
+    }
+    if (bytes > 0) await this.#readPieces(pieces, bytes);
+    return results;
+  }
+
+  async #readPieces(pieces: readonly Piece[], size: number): Promise<void> {
+    const buffers = this.#buffersOf(...pieces.map(({ tensor }) => tensor));
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    const staging = this.gpu.createBuffer({ label: "read", size, usage });
     try {
-      this.#recorder.transfer(buffer).copyBufferToBuffer(buffer, start, staging, 0, size);
+      let offset = 0;
+      for (const [i, { start, target }] of pieces.entries()) {
+        this.#recorder.transfer(buffers[i])
+          .copyBufferToBuffer(buffers[i], start, staging, offset, target.length);
+        offset += target.length;
+      }
       this.flush();
       // sync: reading waits for every launch before it
       await staging.mapAsync(GPUMapMode.READ).catch(async (error) => {
         await this.#throwErrors();
-        throw new DeviceError(`Cannot read ${describe(tensor)}: ${error.message}`);
+        throw new DeviceError(`Cannot read ${describe(pieces[0].tensor)}: ${error.message}`);
       });
       await this.#throwErrors();
-      return new Uint8Array(staging.getMappedRange()).slice();
+      const content = new Uint8Array(staging.getMappedRange());
+      offset = 0;
+      for (const { target } of pieces) {
+        target.set(content.subarray(offset, offset + target.length));
+        offset += target.length;
+      }
     } finally {
       staging.destroy();
     }

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { ConfigError, FormatError } from "../errors.ts";
 import { random } from "../data/random.ts";
+import { contentsOf } from "../device/contents.ts";
 import type { Scope, Tensor } from "../device/tensor.ts";
 import { openFile } from "../formats/byte_source.ts";
 import { writeDirectoryAtomic, writeFileAtomic } from "../formats/atomic.ts";
@@ -88,15 +89,16 @@ export class Adapter implements Disposable {
 
   /** Writes adapter_config.json and adapter_model.safetensors (f32) into an existing folder. */
   async writeTo(directory: string): Promise<void> {
-    const entries = [];
-    for (const [path, { a, b }] of [...this.pairs].sort(([x], [y]) => x < y ? -1 : 1)) {
-      for (const [matrix, tensor] of [["lora_A", a], ["lora_B", b]] as const) {
-        const bytes = new Uint8Array(await this.scope.device.readBytes(tensor));
-        entries.push(
-          { name: tensorName(path, matrix), dtype: "F32", shape: tensor.shape, bytes } as const,
-        );
-      }
-    }
+    const tensors = [...this.pairs].sort(([x], [y]) => x < y ? -1 : 1).flatMap(
+      ([path, { a, b }]) => [
+        { name: tensorName(path, "lora_A"), tensor: a },
+        { name: tensorName(path, "lora_B"), tensor: b },
+      ],
+    );
+    const contents = contentsOf(this.scope.device, tensors.map(({ tensor }) => tensor));
+    const entries = tensors.map(({ name, tensor: { shape } }, i) => (
+      { name, dtype: "F32", shape, bytes: contents[i] } as const
+    ));
     await writeSafetensors(join(directory, ADAPTER_WEIGHTS_FILE), entries);
     await writeFileAtomic(join(directory, LORA_CONFIG_FILE), formatLoraConfig(this.config));
   }

@@ -3,7 +3,7 @@
  * @module
  */
 import { join } from "node:path";
-import type { Device } from "../device/device.ts";
+import { contentsOf } from "../device/contents.ts";
 import type { Tensor } from "../device/tensor.ts";
 import { writeDirectoryAtomic, writeFileAtomic } from "../formats/atomic.ts";
 import { type SafetensorsEntry, writeSafetensors } from "../formats/safetensors.ts";
@@ -17,7 +17,14 @@ export const MODEL_WEIGHTS_FILE = "model.safetensors";
  * `trainable`) into an existing folder, streaming them from the GPU.
  */
 export async function writeModel(model: Model, directory: string): Promise<void> {
-  const entries = [...model.weights].map(([name, weight]) => entryOf(model, name, weight));
+  const tensors = [...model.weights].map(([name, weight]) => ({ name, ...f32Parts(name, weight) }));
+  const contents = contentsOf(model.scope.device, tensors.flatMap(({ parts }) => parts)).values();
+  const entries = tensors.map(({ name, shape, parts }): SafetensorsEntry => ({
+    name,
+    dtype: "F32",
+    shape,
+    bytes: joined([...contents.take(parts.length)]),
+  }));
   await writeSafetensors(join(directory, MODEL_WEIGHTS_FILE), entries);
   const { torch_dtype: _, ...json } = model.config.json;
   const text = JSON.stringify({ ...json, dtype: "float32" }, null, 2) + "\n";
@@ -36,20 +43,20 @@ export async function saveModel(
   });
 }
 
-function entryOf(model: Model, name: string, weight: ModelWeight): SafetensorsEntry {
-  const { device } = model.scope;
-  if (weight.kind === "vector") {
-    const { tensor } = weight;
-    return { name, dtype: "F32", shape: tensor.shape, bytes: readAll(device, [tensor]) };
-  }
+/** The shape of a weight and the buffers that hold its rows. */
+function f32Parts(
+  name: string,
+  weight: ModelWeight,
+): { shape: readonly number[]; parts: readonly Tensor[] } {
+  if (weight.kind === "vector") return { shape: weight.tensor.shape, parts: [weight.tensor] };
   const matrix = weight.kind === "linear" ? weight.linear.weight : weight.table;
-  if (matrix.kind !== "dense" || matrix.dtype !== "f32") {
-    throw new TypeError(`Cannot save ${name}: it is ${matrix.kind} ${matrix.dtype}, not dense f32`);
+  if (matrix.kind === "dense" && matrix.dtype === "f32") {
+    const parts = matrix.parts.map((part) => part.values);
+    return { shape: [matrix.rows, matrix.columns], parts };
   }
-  const bytes = readAll(device, matrix.parts.map((part) => part.values));
-  return { name, dtype: "F32", shape: [matrix.rows, matrix.columns], bytes };
+  throw new TypeError(`Cannot save ${name}: it is ${matrix.kind} ${matrix.dtype}, not dense f32`);
 }
 
-async function* readAll(device: Device, tensors: readonly Tensor[]): AsyncGenerator<Uint8Array> {
-  for (const tensor of tensors) yield new Uint8Array(await device.readBytes(tensor));
+async function* joined(streams: readonly AsyncIterable<Uint8Array>[]): AsyncGenerator<Uint8Array> {
+  for (const stream of streams) yield* stream;
 }

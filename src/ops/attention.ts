@@ -160,13 +160,14 @@ function rowProducts(
   { rows, columns, sizes, alpha }: { rows: Tensor; columns: Tensor; sizes: Sizes; alpha: number },
 ): Tensor {
   const { heads, kvHeads, headSize } = sizes;
-  const { queryBegin, queryCount, keyCount, stride } = tile;
+  const { queryBegin, queryCount, stride } = tile;
   const products = scope.empty([heads, queryCount, stride], { label: "scores" });
   const shape = { rows: queryCount, depth: headSize, count: heads };
   const a = packRows(scope, headRows(rows, queryBegin), shape);
   const panels = panelsOf(scope, columns, tile, { sizes, transposed: false });
   const c = scoreRows(products, tile);
-  product(scope.device, { a, panels, share: heads / kvHeads, columns: keyCount, c }, { alpha });
+  // Panels have zeros past the last key, so whole rows can be written.
+  product(scope.device, { a, panels, share: heads / kvHeads, columns: stride, c }, { alpha });
   return products;
 }
 
@@ -206,8 +207,8 @@ function multiplyRows(
   },
 ): void {
   const { heads, kvHeads, headSize } = sizes;
-  const { queryBegin, queryCount, keyCount } = tile;
-  const shape = { rows: queryCount, depth: keyCount, count: heads };
+  const { queryBegin, queryCount, stride } = tile;
+  const shape = { rows: queryCount, depth: stride, count: heads };
   const a = packRows(scope, scoreRows(scores, tile), shape);
   const share = heads / kvHeads;
   const c = headRows(target, queryBegin);

@@ -112,21 +112,27 @@ export function product(
 ): void {
   const { a, panels, share = 1, columns, c } = operands;
   const { alpha = 1, accumulate = 0 } = options;
-  const chosen = hasSubgroups(device) ? gemm.subgroup : gemm.tiled;
-  device.run(chosen.kernel, "main", {
+  const { tensor, stride, offset = 0, batch = 0 } = c;
+  const args = {
     a: a.values,
     b: panels,
-    c: c.tensor,
     m: a.rows,
     n: columns,
     k: a.depth,
-    c_stride: c.stride,
-    c_offset: c.offset ?? 0,
-    c_batch: c.batch ?? 0,
+    c_stride: stride,
+    c_offset: offset,
+    c_batch: batch,
     b_share: share,
     alpha,
     accumulate,
-  }, { groups: groupsOf(chosen, [a.rows, columns, a.count]) });
+  };
+  const chosen = hasSubgroups(device) ? gemm.subgroup : gemm.tiled;
+  const groups = groupsOf(chosen, [a.rows, columns, a.count]);
+  if (chosen === gemm.subgroup && allInQuads(columns, stride, offset, batch)) {
+    device.run(chosen.kernel, "main_quads", { ...args, c_quads: tensor }, { groups });
+  } else {
+    device.run(chosen.kernel, "main", { ...args, c: tensor }, { groups });
+  }
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { FormatError } from "../errors.ts";
+import { contentsOf } from "../device/contents.ts";
 import type { Device } from "../device/device.ts";
 import { sizeOf, type Tensor } from "../device/tensor.ts";
 import { recoverDirectory, writeDirectoryAtomic, writeFileAtomic } from "../formats/atomic.ts";
@@ -45,14 +46,17 @@ export async function saveCheckpoint(
 ): Promise<string> {
   const { device, parameters, moments } = trainable;
   const path = checkpointPath(outputDir, state.step);
-  const entries: SafetensorsEntry[] = [];
-  for (const [i, { name }] of parameters.entries()) {
-    for (const moment of ["m", "v"] as const) {
-      const tensor = moments[i][moment];
-      const bytes = new Uint8Array(await device.readBytes(tensor));
-      entries.push({ name: `${name}.${moment}`, dtype: "F32", shape: tensor.shape, bytes });
-    }
-  }
+  const tensors = parameters.flatMap(({ name }, i) => [
+    { name: `${name}.m`, tensor: moments[i].m },
+    { name: `${name}.v`, tensor: moments[i].v },
+  ]);
+  const contents = contentsOf(device, tensors.map(({ tensor }) => tensor));
+  const entries = tensors.map(({ name, tensor: { shape } }, i): SafetensorsEntry => ({
+    name,
+    dtype: "F32",
+    shape,
+    bytes: contents[i],
+  }));
   await writeDirectoryAtomic(path, async (directory) => {
     await trainable.writeTo(directory);
     await writeSafetensors(join(directory, OPTIMIZER_FILE), entries);
@@ -145,4 +149,23 @@ export async function pruneCheckpoints(
   for (const step of steps.slice(0, -limit)) {
     await Deno.remove(checkpointPath(outputDir, step), { recursive: true });
   }
+}
+
+/**
+ * Moves the checkpoints after `step` to `checkpoints.previous/`, in place of what an earlier call left
+ * there: they belong to a run that the present one does not continue. Returns the folder, or null
+ * where there are none.
+ */
+export async function setAsideCheckpoints(outputDir: string, step: number): Promise<string | null> {
+  const later = (await listCheckpoints(outputDir)).filter((other) => other > step);
+  if (later.length === 0) return null;
+  const folder = join(outputDir, "checkpoints.previous");
+  await Deno.remove(folder, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  await Deno.mkdir(folder);
+  for (const other of later) {
+    await Deno.rename(checkpointPath(outputDir, other), join(folder, `step-${other}`));
+  }
+  return folder;
 }

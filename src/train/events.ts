@@ -11,6 +11,8 @@ export interface StartEvent {
   readonly totalSteps: number;
   /** The checkpoint it continues from. */
   readonly resumedFrom: string | null;
+  /** Where checkpoints were moved that this run does not continue. */
+  readonly setAside: string | null;
 }
 
 /** One optimizer step is done. */

@@ -77,18 +77,24 @@ function* passesOf({ steps, batchesOf }: BatchPlan): Generator<RaggedBatch> {
 }
 
 /**
- * The few batches that no other one exceeds in both rows and targets: one of them takes the most
- * memory, be it for the blocks, which grow with the rows, or for the logits, with the targets.
+ * The few batches that no other one exceeds in rows, targets and longest sequence: one of them takes
+ * the most memory, be it for the blocks, which grow with the rows, for the logits, with the targets,
+ * or for the scores of attention, with the longest sequence.
  */
 function largestBatches(batches: Iterable<RaggedBatch>): RaggedBatch[] {
-  const covers = (a: RaggedBatch, b: RaggedBatch) =>
-    a.tokens.length >= b.tokens.length && a.targetRows.length >= b.targetRows.length;
-  let largest: RaggedBatch[] = [];
+  const sizesOf = ({ tokens, targetRows, sequences }: RaggedBatch) => [
+    tokens.length,
+    targetRows.length,
+    Math.max(...sequences.map(({ start, end }) => end - start)),
+  ];
+  let largest: { batch: RaggedBatch; sizes: number[] }[] = [];
   for (const batch of batches) {
-    if (largest.some((other) => covers(other, batch))) continue;
-    largest = [...largest.filter((other) => !covers(batch, other)), batch];
+    const sizes = sizesOf(batch);
+    if (largest.some((other) => sizes.every((size, i) => size <= other.sizes[i]))) continue;
+    largest = largest.filter((other) => other.sizes.some((size, i) => size > sizes[i]));
+    largest.push({ batch, sizes });
   }
-  return largest;
+  return largest.map(({ batch }) => batch);
 }
 
 /** The checkpoint with zeros for content, but for the small JSON that tells formats. */

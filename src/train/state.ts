@@ -3,6 +3,7 @@
  * @module
  */
 import { ConfigError, FormatError } from "../errors.ts";
+import type { Checkpoint } from "../formats/checkpoint.ts";
 import { isJsonObject } from "../formats/json.ts";
 import type { TokenizedExample } from "../text/batch.ts";
 import type { TrainConfig } from "./config.ts";
@@ -89,24 +90,41 @@ const FIXED = [
   "neftune_noise_alpha",
 ] as const satisfies readonly (keyof TrainConfig)[];
 
-/** The run a checkpoint belongs to: its fixed options and a digest of its tokens. */
+/** The run a checkpoint belongs to: its fixed options, and digests of its tokens and base model. */
 export interface RunIdentity {
   readonly options: Readonly<Record<string, unknown>>;
   readonly data: string;
+  readonly model: string;
 }
 
-/** The identity of a run over `examples`. */
+/** Bytes of each tensor that tell base models of the same shapes apart. */
+const SAMPLE_BYTES = 1024;
+
+/** The identity of a run over `examples` from the weights in `checkpoint`. */
 export async function runIdentity(
   config: TrainConfig,
   examples: readonly TokenizedExample[],
+  checkpoint: Checkpoint,
 ): Promise<RunIdentity> {
   const words: number[] = [];
   for (const { ids, targetStart } of examples) words.push(ids.length, targetStart, ...ids);
-  const digest = await crypto.subtle.digest("SHA-256", Uint32Array.from(words));
+  const samples: Uint8Array<ArrayBuffer>[] = [];
+  for (const { name, dtype, shape } of checkpoint.tensors.values()) {
+    samples.push(new TextEncoder().encode(`${name} ${dtype} ${shape}\n`));
+    for await (const chunk of checkpoint.chunks(name, SAMPLE_BYTES)) {
+      samples.push(chunk);
+      break;
+    }
+  }
   return {
     options: Object.fromEntries(FIXED.map((name) => [name, config[name]])),
-    data: new Uint8Array(digest).toHex(),
+    data: await sha256(Uint32Array.from(words)),
+    model: await sha256(await new Blob(samples).arrayBuffer()),
   };
+}
+
+async function sha256(content: BufferSource): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", content)).toHex();
 }
 
 /** Throws {@linkcode ConfigError} naming every difference between a checkpoint's run and this one. */
@@ -121,6 +139,12 @@ export function checkIdentity(saved: RunIdentity, present: RunIdentity, checkpoi
     issues.push(
       `${checkpoint} was made from other training records; resume with the same --train_path and ` +
         "tokenizer, or start a new run",
+    );
+  }
+  if (saved.model !== present.model) {
+    issues.push(
+      `${checkpoint} was made from another base model; resume with the same --base_model, or ` +
+        "start a new run",
     );
   }
   if (issues.length > 0) throw new ConfigError(issues);

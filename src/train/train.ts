@@ -12,6 +12,7 @@ import {
   readCheckpointState,
   restoreCheckpoint,
   saveCheckpoint,
+  setAsideCheckpoints,
 } from "./checkpoint.ts";
 import { evaluateLoss } from "./evaluate_loss.ts";
 import type { Metrics, TrainEvent } from "./events.ts";
@@ -45,7 +46,7 @@ import { type StepResult, trainStep } from "./step.ts";
 export async function* train(run: TrainRun, signal?: AbortSignal): AsyncGenerator<TrainEvent> {
   const { config, model, adapter, trainable, batches } = run;
   const { totalSteps, stepsPerEpoch } = batches.steps;
-  const identity = await runIdentity(config, run.trainExamples);
+  const identity = await runIdentity(config, run.trainExamples, run.files.checkpoint);
   const resumedFrom = await findCheckpoint(config.output_dir, config.resume_from_checkpoint);
   let state: TrainState = INITIAL_STATE;
   if (resumedFrom) {
@@ -54,7 +55,8 @@ export async function* train(run: TrainRun, signal?: AbortSignal): AsyncGenerato
     await restoreCheckpoint(resumedFrom, trainable);
     state = saved.state;
   }
-  yield { type: "start", step: state.step, totalSteps, resumedFrom };
+  const setAside = await setAsideCheckpoints(config.output_dir, state.step);
+  yield { type: "start", step: state.step, totalSteps, resumedFrom, setAside };
 
   let saved = resumedFrom ? { step: state.step, path: resumedFrom } : null;
   // Checkpoints from before a resume need not be in this run's folder.
