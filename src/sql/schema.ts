@@ -16,7 +16,7 @@ export interface Column {
 export interface ForeignKey {
   readonly columns: readonly string[];
   readonly table: string;
-  /** As many as `columns`. */
+  /** As many as `columns`, or none where it is unknown which. */
   readonly references: readonly string[];
 }
 
