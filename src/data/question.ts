@@ -9,7 +9,8 @@ export const TEXT_TO_SQL_INSTRUCTION =
   "Write a SQL query that answers the user's question using ONLY the tables and " +
   "columns provided in the schema.";
 
-/** The input of a record: the schema as DDL, then the question. */
-export function schemaQuestion(schema: string, question: string): string {
-  return `### Schema:\n${schema}\n\n### Question:\n${question}`;
+/** The input of a record: the schema as DDL, what else is to be known (BIRD), then the question. */
+export function schemaQuestion(schema: string, question: string, evidence?: string): string {
+  const known = evidence === undefined ? "" : `### Evidence:\n${evidence}\n\n`;
+  return `### Schema:\n${schema}\n\n${known}### Question:\n${question}`;
 }
