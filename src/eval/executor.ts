@@ -2,7 +2,7 @@
  * Running queries for their results, and what it means when one does not end well.
  * @module
  */
-import { FormatError, SqlError } from "../errors.ts";
+import { FormatError, SqlError, type SqlErrorKind } from "../errors.ts";
 import type { Database, QueryOptions } from "../sql/database.ts";
 import type { Row } from "./results.ts";
 
@@ -11,20 +11,38 @@ export type Executor = Pick<Database, "query">;
 
 /** The rows of a query, or why there are none. */
 export type Outcome =
-  | { readonly rows: readonly Row[]; readonly truncated: boolean; readonly error: null }
-  | { readonly rows: null; readonly error: string };
+  | { readonly rows: readonly Row[]; readonly truncated: boolean; readonly fault: null }
+  | { readonly rows: null; readonly fault: Fault };
+
+/** Why a prediction is not right. */
+export interface Fault {
+  /** `wrong_result`: it ran, but its rows are others than those of the gold query. */
+  readonly kind: SqlErrorKind | "wrong_result";
+  readonly message: string;
+}
+
+/** The fault of a prediction that ran to its end. */
+export const WRONG_RESULT: Fault = {
+  kind: "wrong_result",
+  message: "its rows are not those of the gold query",
+};
 
 /**
  * What every evaluator reads: integers told apart from reals, and bytes that are not UTF-8 left out,
  * as Spider's does. The caps stand far above any gold result.
  */
-const READING: QueryOptions = {
+const READING = {
   integers: "bigint",
   invalidText: "ignore",
   maxRows: 1_000_000,
   maxCells: 20_000_000,
   maxBytes: 512 * 2 ** 20,
-};
+} as const satisfies QueryOptions;
+
+/** How a query is run. */
+export interface RunOptions extends Pick<QueryOptions, "invalidText" | "maxRows"> {
+  readonly timeoutMs: number;
+}
 
 /**
  * Runs `sql` within `timeoutMs`. A statement that is wrong, refused, too slow or too large is an
@@ -34,15 +52,15 @@ const READING: QueryOptions = {
 export async function run(
   database: Executor,
   sql: string,
-  { timeoutMs, maxRows = READING.maxRows }: { timeoutMs: number; maxRows?: number },
+  options: RunOptions,
 ): Promise<Outcome> {
   try {
-    const { rows, truncated } = await database.query(sql, { ...READING, timeoutMs, maxRows });
-    return { rows, truncated, error: null };
+    const { rows, truncated } = await database.query(sql, { ...READING, ...options });
+    return { rows, truncated, fault: null };
   } catch (error) {
     if (!(error instanceof SqlError) || error.kind === "database") throw error;
-    if (error.kind === "empty") return { rows: [], truncated: false, error: null };
-    return { rows: null, error: `${error.kind}: ${error.message}` };
+    if (error.kind === "empty") return { rows: [], truncated: false, fault: null };
+    return { rows: null, fault: { kind: error.kind, message: error.message } };
   }
 }
 
@@ -50,12 +68,12 @@ export async function run(
 export async function runGold(
   database: Executor,
   sql: string,
-  options: { timeoutMs: number },
+  options: RunOptions,
 ): Promise<readonly Row[]> {
   const outcome = await run(database, sql, options);
   if (outcome.rows !== null && !outcome.truncated) return outcome.rows;
   throw new FormatError(
-    `Cannot run the gold query (${outcome.error ?? "its result is too large"}); ` +
+    `Cannot run the gold query (${outcome.fault?.message ?? "its result is too large"}); ` +
       "check that the database belongs to the question",
   );
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { FormatError } from "../../errors.ts";
-import { type Executor, run, runGold } from "../executor.ts";
+import { type Executor, type Fault, run, runGold, WRONG_RESULT } from "../executor.ts";
 import { equalResults, type Row } from "../results.ts";
 import { executedForm } from "./distinct.ts";
 import { type Hardness, hardnessOf } from "./hardness.ts";
@@ -39,8 +39,10 @@ export interface SpiderVerdict {
   readonly exec: boolean;
   readonly hardness: Hardness;
   readonly partial: PartialScores;
-  /** Why the prediction could not be read or run; null where both went well. */
-  readonly error: string | null;
+  /** Why the grammar of the match of clauses could not read the prediction. */
+  readonly parseFault: string | null;
+  /** Why `exec` is false. */
+  readonly fault: Fault | null;
 }
 
 /**
@@ -77,14 +79,15 @@ export async function scorePrediction(
     normalise(query, database.keys),
     normalise(gold.query, database.keys),
   );
-  const execution = await execute(executedForm(sql), gold, { database, timeoutMs });
+  const execFault = await execute(executedForm(sql), gold, { database, timeoutMs });
   return {
     parsed: fault === null,
     exact: match.exact,
-    exec: execution.right,
+    exec: execFault === null,
     hardness: gold.hardness,
     partial: match.partial,
-    error: execution.error ?? fault,
+    parseFault: fault,
+    fault: execFault,
   };
 }
 
@@ -100,20 +103,21 @@ function readPrediction(
   }
 }
 
+/** Runs `statement` on each database, up to the first on which it is not right. */
 async function execute(
   statement: string,
   { ordered, results }: SpiderGold,
   { database, timeoutMs }: { database: SpiderDatabase; timeoutMs: number },
-): Promise<{ right: boolean; error: string | null }> {
+): Promise<Fault | null> {
   for (const [index, executor] of database.executors.entries()) {
     const expected = results[index];
     // One row more than expected shows that there are too many.
     const maxRows = expected.length + 1;
     const outcome = await run(executor, statement, { timeoutMs, maxRows });
-    if (outcome.rows === null) return { right: false, error: outcome.error };
+    if (outcome.rows === null) return outcome.fault;
     if (outcome.truncated || !equalResults(expected, outcome.rows, { ordered })) {
-      return { right: false, error: null };
+      return WRONG_RESULT;
     }
   }
-  return { right: true, error: null };
+  return null;
 }
