@@ -86,7 +86,7 @@ export interface BenchmarkSource {
 export function outcomeFlags(fault: Fault | null): { runs: boolean; schema: boolean } {
   const kind = fault?.kind ?? "wrong_result";
   return {
-    runs: kind === "wrong_result",
+    runs: kind === "wrong_result" || kind === "gold_failed",
     schema: !["unknown_table", "unknown_column", "syntax", "empty"].includes(kind),
   };
 }

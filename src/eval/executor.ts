@@ -16,8 +16,11 @@ export type Outcome =
 
 /** Why a prediction is not right. */
 export interface Fault {
-  /** `wrong_result`: it ran, but its rows are others than those of the gold query. */
-  readonly kind: SqlErrorKind | "wrong_result";
+  /**
+   * `wrong_result`: it ran, but its rows are others than those of the gold query. `gold_failed`: there
+   * are no rows to compare with, which some rules count as wrong.
+   */
+  readonly kind: SqlErrorKind | "wrong_result" | "gold_failed";
   readonly message: string;
 }
 
@@ -62,6 +65,11 @@ export async function run(
     if (error.kind === "empty") return { rows: [], truncated: false, fault: null };
     return { rows: null, fault: { kind: error.kind, message: error.message } };
   }
+}
+
+/** The fault of a prediction whose gold query has none to compare with. */
+export function goldFailed(error: FormatError): Fault {
+  return { kind: "gold_failed", message: error.message };
 }
 
 /** {@linkcode run} for a gold query: throws {@linkcode FormatError} where there is no whole result. */

@@ -21,14 +21,14 @@ export function rowKey(row: Row): string {
   return JSON.stringify(row.map(valueKey));
 }
 
+/** Whether two results have the same rows in the same order. */
+export function equalLists(a: readonly Row[], b: readonly Row[]): boolean {
+  return sameList(a.map(rowKey), b.map(rowKey));
+}
+
 /** Whether two results have the same rows, however often and in whatever order. */
 export function equalSets(a: readonly Row[], b: readonly Row[]): boolean {
   return sameSet(a.map(rowKey), b.map(rowKey));
-}
-
-/** Whether two results have the same rows equally often, in whatever order. */
-export function equalMultisets(a: readonly Row[], b: readonly Row[]): boolean {
-  return a.length === b.length && sameList(a.map(rowKey).sort(), b.map(rowKey).sort());
 }
 
 /**
