@@ -3,11 +3,13 @@
  * @module
  */
 import {
+  BackendError,
   ConfigError,
   DeviceError,
   FormatError,
   KernelError,
   ShapeError,
+  SqlError,
   TrainingError,
 } from "../errors.ts";
 
@@ -20,7 +22,15 @@ export interface Outcome {
   readonly text: string;
 }
 
-const KNOWN = [FormatError, TrainingError, DeviceError, KernelError, ShapeError];
+const KNOWN = [
+  FormatError,
+  TrainingError,
+  DeviceError,
+  KernelError,
+  ShapeError,
+  SqlError,
+  BackendError,
+];
 
 /** The exit code and message for what a task threw: the stack only where the error is a surprise. */
 export function outcomeOf(error: unknown): Outcome {

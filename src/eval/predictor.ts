@@ -3,6 +3,7 @@
  * @module
  */
 import type { PromptParts } from "../text/prompt.ts";
+import { sqlEnd } from "../text/sql_end.ts";
 
 /** A question as a backend gets it. */
 export interface Prompt {
@@ -30,17 +31,13 @@ export interface Predictor extends Disposable {
 }
 
 /**
- * The SQL in what a model wrote: what is in a fenced block if there is one, up to the first semicolon
- * outside of quotation marks, or to a heading with which a model goes on talking to itself.
+ * The SQL in what a model wrote: what is in a fenced block if there is one, up to the
+ * semicolon that ends the first statement, or to a heading with which a model goes on talking to itself.
  */
 export function extractSql(text: string): string {
   const fenced = /```(?:sqlite|sql)?[ \t]*\r?\n?([\s\S]*?)(?:```|$)/i.exec(text);
   const body = (fenced ? fenced[1] : text).split(/\n\s*###|<\/s>/)[0]
     .replace(/^\s*(?:SQL(?: query)?|Answer|### Response)\s*:\s*/i, "");
-  let end = 0;
-  for (const [piece] of body.matchAll(/'(?:''|[^'])*'?|"(?:""|[^"])*"?|`[^`]*`?|--[^\n]*|[^]/g)) {
-    if (piece === ";") break;
-    end += piece.length;
-  }
-  return body.slice(0, end).trim();
+  const end = sqlEnd(body);
+  return (end < 0 ? body : body.slice(0, end - 1)).trim();
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { isJsonObject } from "../../formats/json.ts";
-import { formatPrompt } from "../../text/prompt.ts";
+import { formatPrompt, userMessage } from "../../text/prompt.ts";
 import type { Predictor } from "../predictor.ts";
 import { type ServerOptions, serverPredictor } from "./http.ts";
 
@@ -30,7 +30,7 @@ export function ollamaPredictor(options: ServerOptions): Predictor {
           path: "/api/chat",
           body: {
             ...common,
-            messages: [{ role: "user", content: `${parts.instruction}\n\n${parts.input}` }],
+            messages: [userMessage(parts)],
           },
         },
     read({ response, message, eval_count }) {

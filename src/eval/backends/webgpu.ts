@@ -5,6 +5,7 @@
 import { generate, type GenerateOptions } from "../../model/generate.ts";
 import type { Model } from "../../model/model.ts";
 import { encodePrompt, type PromptStyle } from "../../text/prompt.ts";
+import { sqlEnd } from "../../text/sql_end.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
 import { type Answer, extractSql, type Predictor, type Prompt } from "../predictor.ts";
 
@@ -28,7 +29,12 @@ export function webgpuPredictor(
   async function answerBatch(batch: readonly Prompt[], signal: AbortSignal): Promise<Answer[]> {
     const started = performance.now();
     const prompts = batch.map(({ parts }) => encodePrompt(parts, tokenizer, { style }));
-    const answers = await generate(model, prompts, { ...generation, eosIds, signal });
+    const answers = await generate(model, prompts, {
+      ...generation,
+      eosIds,
+      isComplete: (ids) => sqlEnd(tokenizer.decode(ids)) >= 0,
+      signal,
+    });
     const latencyMs = Math.round(performance.now() - started);
     return answers.map(({ ids }, i) => ({
       index: batch[i].index,
