@@ -198,9 +198,12 @@ function messageOf(value: unknown): string | null {
   return typeof message === "string" ? message : null;
 }
 
-function reasonOf(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return /refused|reset|dns|unreachable|closed/i.exec(text)?.[0].toLowerCase() ?? text;
+/** What went wrong, from the innermost error, which alone says it. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.cause !== undefined) return reasonOf(error.cause);
+  const known = /connection refused|connection reset|dns error|unreachable/i.exec(error.message);
+  return known?.[0].toLowerCase() ?? error.message;
 }
 
 function parse(text: string): unknown {

@@ -38,10 +38,7 @@ export function reportHtml(report: Report, predictions: readonly ScoredPredictio
     latency(report, predictions),
     errorChart(report) && section("Why answers are wrong", errorChart(report)!),
     wrongAnswers(predictions),
-    section(
-      "The run",
-      `<code>${escapeHtml(JSON.stringify(report.run, null, 2))}</code>`,
-    ),
+    folded("The run", `<code>${escapeHtml(JSON.stringify(report.run, null, 2))}</code>`),
   ];
   return `<!doctype html>
 <html lang="en">
@@ -62,18 +59,22 @@ function section(title: string, content: string): string {
   return `<section><h2>${escapeHtml(title)}</h2>\n${content}</section>`;
 }
 
+/** What is long is shown on demand. */
+function folded(title: string, content: string): string {
+  return `<details class="list"><summary>${escapeHtml(title)}</summary>\n${content}</details>`;
+}
+
 function tiles(report: Report): string {
   const { latency_ms, tokens_per_second } = report;
-  const tile = (value: string, label: string) =>
-    `<div class="tile"><b>${escapeHtml(value)}</b><span>${escapeHtml(label)}</span></div>`;
+  const tile = (value: string, label: string, detail = "") =>
+    `<div class="tile"><b>${escapeHtml(value)}</b><span>${escapeHtml(label)}<br>` +
+    `${escapeHtml(detail)}</span></div>`;
   const shares = METRICS.slice(0, 3).flatMap((metric) => {
     const share = report.metrics[metric];
-    return share
-      ? [tile(percent(share.value), `${metricLabel(metric, report)}, ${interval(share)}`)]
-      : [];
+    return share ? [tile(percent(share.value), metricLabel(metric, report), interval(share))] : [];
   });
   const speed = latency_ms
-    ? [tile(duration(latency_ms.p50), `Median latency, p95 ${duration(latency_ms.p95)}`)]
+    ? [tile(duration(latency_ms.p50), "Median latency", `p95 ${duration(latency_ms.p95)}`)]
     : [];
   const rate = tokens_per_second === null
     ? []
@@ -139,9 +140,10 @@ function flips(title: string, list: Comparison["gained"]): string {
       flip.error,
     ]])
   );
-  return `<h3>${escapeHtml(title)}: ${list.length}</h3>${items.join("\n")}${
-    moreThan(list.length, "report.json")
-  }`;
+  return folded(
+    `${title}: ${list.length}`,
+    items.join("\n") + moreThan(list.length, "report.json"),
+  );
 }
 
 function wrongAnswers(predictions: readonly ScoredPrediction[]): string | null {
@@ -153,7 +155,7 @@ function wrongAnswers(predictions: readonly ScoredPrediction[]): string | null {
       answer.error,
     ]])
   );
-  return section(
+  return folded(
     `Wrong answers: ${wrong.length}`,
     items.join("\n") + moreThan(wrong.length, "predictions.jsonl"),
   );

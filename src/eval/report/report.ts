@@ -54,7 +54,7 @@ export function differenceInterval({ low, high }: Pick<Share, "low" | "high">): 
 
 /** `240 ms`, `1.25 s` */
 export function duration(ms: number): string {
-  return ms < 1000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms` : `${(ms / 1000).toFixed(2)} s`;
+  return ms < 1000 ? `${ms.toFixed(ms > 0 && ms < 10 ? 1 : 0)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }
 
 /** `wrong_result` as people read it. */

@@ -14,9 +14,8 @@ export const STYLE = `
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 1040px; padding: 32px 24px 64px; background: var(--page);
   color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 26px; margin: 0 0 4px; }
+h1 { font-size: 26px; margin: 0 0 4px; overflow-wrap: anywhere; }
 h2 { font-size: 19px; margin: 40px 0 12px; }
-h3 { font-size: 16px; margin: 24px 0 8px; }
 p.about, .soft { color: var(--soft); }
 .tiles { display: flex; flex-wrap: wrap; gap: 12px; margin: 20px 0; padding: 0; }
 .tile { flex: 1 1 160px; background: var(--panel); border: 1px solid var(--line);
@@ -38,7 +37,9 @@ th, td { padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); text-ali
 th:first-child, td:first-child { text-align: left; }
 td.good { color: var(--good); } td.bad { color: var(--bad); }
 details { border-bottom: 1px solid var(--line); padding: 6px 0; }
+details.list { margin: 14px 0; padding: 0; border: 0; }
 summary { cursor: pointer; }
+details.list > summary { font-weight: 600; padding: 6px 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 14px; margin: 8px 0 8px 18px; }
 dt { color: var(--soft); }
 dd { margin: 0; }

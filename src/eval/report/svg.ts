@@ -85,23 +85,24 @@ export function barChart({ title, groups, series, max, tick }: BarChart): string
 export function rowChart({ title, groups, series, max, tick }: BarChart): string {
   const left = 150;
   const inner = WIDTH - left - 70;
+  const start = series.length > 1 ? TOP : 8;
   const x = (value: number) => left + inner * Math.min(1, value / max);
   const thickness = series.length > 1 ? 11 : 16;
   const step = thickness * series.length + 12;
-  const bottom = TOP + step * groups.length;
+  const bottom = start + step * groups.length;
   const parts = axis(
     max,
     tick,
     (value, text) =>
       `<line class="grid" x1="${px(x(value))}" x2="${px(x(value))}" y1="${
-        TOP - 4
+        start - 4
       }" y2="${bottom}"/>` +
       `<text class="tick" x="${px(x(value))}" y="${
         bottom + 14
       }" text-anchor="middle">${text}</text>`,
   );
   for (const [index, { name, bars }] of groups.entries()) {
-    const top = TOP + step * index;
+    const top = start + step * index;
     const middle = top + thickness * series.length / 2;
     parts.push(
       `<text class="name" x="${left - 8}" y="${px(middle + 4)}" text-anchor="end">` +
@@ -133,7 +134,7 @@ export function histogram(
   },
 ): string {
   const height = 150;
-  const inner = WIDTH - LEFT - 10;
+  const inner = WIDTH - LEFT - 40;
   const top = values.reduce((most, value) => Math.max(most, value), 0);
   const end = top > 0 ? niceStep(top / 5) * Math.ceil(top / niceStep(top / 5)) : 1;
   const counts = new Array<number>(bins).fill(0);
@@ -149,7 +150,7 @@ export function histogram(
         bottom + 16
       }" text-anchor="middle">${text}</text>`,
   );
-  parts.push(`<line class="grid" x1="${LEFT}" x2="${WIDTH - 10}" y1="${bottom}" y2="${bottom}"/>`);
+  parts.push(`<line class="grid" x1="${LEFT}" x2="${WIDTH - 40}" y1="${bottom}" y2="${bottom}"/>`);
   for (const [bin, count] of counts.entries()) {
     if (count === 0) continue;
     const size = Math.max(1.5, height * count / most);
