@@ -79,7 +79,10 @@ export async function scorePrediction(
     normalise(query, database.keys),
     normalise(gold.query, database.keys),
   );
-  const execFault = await execute(executedForm(sql), gold, { database, timeoutMs });
+  // The evaluator ends at an answer without text. Without this, it would be right where gold has no rows.
+  const execFault = sql.trim() === ""
+    ? NO_ANSWER
+    : await execute(executedForm(sql), gold, { database, timeoutMs });
   return {
     parsed: fault === null,
     exact: match.exact,
@@ -90,6 +93,8 @@ export async function scorePrediction(
     fault: execFault,
   };
 }
+
+const NO_ANSWER: Fault = { kind: "empty", message: "There is no answer" };
 
 function readPrediction(
   sql: string,
