@@ -56,8 +56,8 @@ export async function* readJsonl(
   }
 }
 
-/** Yields the bytes of each line without its line feed. */
-async function* readLines(path: string, maxLineBytes: number): AsyncGenerator<Uint8Array> {
+/** Yields the bytes of each line without its line feed. Throws FormatError as {@linkcode readJsonl}. */
+export async function* readLines(path: string, maxLineBytes: number): AsyncGenerator<Uint8Array> {
   let line = 1;
   let parts: Uint8Array[] = [];
   let length = 0;

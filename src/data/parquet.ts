@@ -3,7 +3,13 @@
  * @module
  */
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
-import { type FileMetaData, parquetMetadata, parquetReadObjects, type RowGroup } from "hyparquet";
+import {
+  type FileMetaData,
+  parquetMetadata,
+  parquetReadObjects,
+  parquetSchema,
+  type RowGroup,
+} from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { FormatError } from "../errors.ts";
 import { type ByteSource, openFile } from "../formats/byte_source.ts";
@@ -49,12 +55,9 @@ export async function* readParquet(path: string): AsyncGenerator<ParquetRow, voi
   let first = 0;
   for (const [index, group] of metadata.row_groups.entries()) {
     const rows = Number(group.num_rows);
-    const columns = flatColumns(metadata, group);
-    const pages = await explain(
-      file,
-      `row group ${index + 1}`,
-      () => checkGroup(file, group, columns),
-    );
+    const where = `row group ${index + 1}`;
+    const columns = await explain(file, where, () => flatColumns(metadata, group));
+    const pages = await explain(file, where, () => checkGroup(file, group, columns));
     const step = batchRows(pages);
     for (let start = 0; start < rows; start += step) {
       const rowStart = first + start;
@@ -114,16 +117,19 @@ interface FlatColumn {
 }
 
 /** The columns that hold one value a row. */
-function flatColumns({ schema }: FileMetaData, group: RowGroup): FlatColumn[] {
-  const columns: FlatColumn[] = [];
-  for (const { meta_data } of group.columns) {
-    const [name, ...rest] = meta_data?.path_in_schema ?? [];
-    if (name === undefined || rest.length > 0) continue;
-    const element = schema.slice(1).find((candidate) => candidate.name === name);
-    if (!element || element.num_children || element.repetition_type === "REPEATED") continue;
-    columns.push({ name, optional: element.repetition_type !== "REQUIRED" });
-  }
-  return columns;
+function flatColumns(metadata: FileMetaData, group: RowGroup): FlatColumn[] {
+  const present = new Set(
+    group.columns.map(({ meta_data }) => meta_data?.path_in_schema)
+      .filter((path) => path?.length === 1).map((path) => path![0]),
+  );
+  return parquetSchema(metadata).children
+    .filter(({ element, children }) =>
+      present.has(element.name) && children.length === 0 && element.repetition_type !== "REPEATED"
+    )
+    .map(({ element }) => ({
+      name: element.name,
+      optional: element.repetition_type !== "REQUIRED",
+    }));
 }
 
 async function checkGroup(
