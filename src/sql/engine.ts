@@ -36,6 +36,7 @@ export interface SqliteExports {
   sqlite3_step(statement: number): number;
   sqlite3_finalize(statement: number): number;
   sqlite3_stmt_readonly(statement: number): number;
+  sqlite3_bind_parameter_count(statement: number): number;
   sqlite3_column_count(statement: number): number;
   sqlite3_column_name(statement: number, column: number): number;
   sqlite3_column_type(statement: number, column: number): number;
