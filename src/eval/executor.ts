@@ -30,6 +30,9 @@ export const WRONG_RESULT: Fault = {
   message: "its rows are not those of the gold query",
 };
 
+/** The fault of an answer without text, which would be right where the gold query has no rows. */
+export const NO_ANSWER: Fault = { kind: "empty", message: "There is no answer" };
+
 /**
  * What every evaluator reads: integers told apart from reals, and bytes that are not UTF-8 left out,
  * as Spider's does. The caps stand far above any gold result.

@@ -58,14 +58,16 @@ export const SHOP_QUESTIONS: readonly ShopQuestion[] = [
     query: "SELECT title FROM product WHERE price > (SELECT avg(price) FROM product)",
   },
   {
-    question: "Who is from Rome or Lima, and how old?",
-    query: "SELECT name , age FROM customer WHERE city = 'Rome' OR city = 'Lima' ORDER BY age",
+    question: "Who are the two youngest from Rome or Lima, and how old?",
+    query:
+      "SELECT name , age FROM customer WHERE city = 'Rome' OR city = 'Lima' ORDER BY age LIMIT 2",
   },
 ];
 
 /** Writes a SQLite file that `script` builds. */
 export async function writeDatabase(path: string, script: string): Promise<string> {
   await Deno.mkdir(join(path, ".."), { recursive: true });
+  await Deno.remove(path).catch(() => {}); // there may be none yet
   const database = new DatabaseSync(path);
   database.exec(script);
   database.close();

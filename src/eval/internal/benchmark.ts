@@ -9,7 +9,15 @@ import { alpaca } from "../../data/alpaca.ts";
 import { loadBuilder } from "../../sql/build.ts";
 import { aboutQuestion, type Benchmark, type BenchmarkSource, outcomeFlags } from "../benchmark.ts";
 import { type Databases, locateFile, locateIn, openDatabases } from "../databases.ts";
-import { type Executor, type Fault, goldFailed, run, runGold, WRONG_RESULT } from "../executor.ts";
+import {
+  type Executor,
+  type Fault,
+  goldFailed,
+  NO_ANSWER,
+  run,
+  runGold,
+  WRONG_RESULT,
+} from "../executor.ts";
 import { type LoadedQuestion, loadQuestions } from "../questions.ts";
 import { equalResults } from "../results.ts";
 import { kindOf, KINDS, normaliseSql } from "./sql_text.ts";
@@ -65,6 +73,7 @@ async function onDatabase(
   { databases, timeoutMs }: { databases: Databases; timeoutMs: number },
 ): Promise<Judgement> {
   const { database, hasRows } = await databases.open(dbId ?? "database");
+  if (prediction.trim() === "") return { fault: NO_ANSWER, exec: false, hasRows };
   const outcome = await run(database, prediction, { timeoutMs });
   if (outcome.rows === null) return { fault: outcome.fault, exec: false, hasRows };
   try {
@@ -85,6 +94,7 @@ async function onSchema(
   { build, timeoutMs }: { build: Awaited<ReturnType<typeof loadBuilder>>; timeoutMs: number },
 ): Promise<Judgement> {
   const { schema } = example!;
+  if (prediction.trim() === "") return { fault: NO_ANSWER, exec: null, hasRows: false };
   try {
     using connection = build(typeof schema === "string" ? schema : "");
     const executor: Executor = {

@@ -3,7 +3,7 @@
  * @module
  */
 import { FormatError } from "../../errors.ts";
-import { type Executor, type Fault, run, runGold, WRONG_RESULT } from "../executor.ts";
+import { type Executor, type Fault, NO_ANSWER, run, runGold, WRONG_RESULT } from "../executor.ts";
 import { equalResults, type Row } from "../results.ts";
 import { executedForm } from "./distinct.ts";
 import { type Hardness, hardnessOf } from "./hardness.ts";
@@ -79,7 +79,7 @@ export async function scorePrediction(
     normalise(query, database.keys),
     normalise(gold.query, database.keys),
   );
-  // The evaluator ends at an answer without text. Without this, it would be right where gold has no rows.
+  // The evaluator itself fails at an answer without text.
   const execFault = sql.trim() === ""
     ? NO_ANSWER
     : await execute(executedForm(sql), gold, { database, timeoutMs });
@@ -93,8 +93,6 @@ export async function scorePrediction(
     fault: execFault,
   };
 }
-
-const NO_ANSWER: Fault = { kind: "empty", message: "There is no answer" };
 
 function readPrediction(
   sql: string,
