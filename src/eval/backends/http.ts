@@ -27,7 +27,7 @@ export interface ServerOptions {
   readonly timeoutMs: number;
   /** Sent as bearer token. */
   readonly apiKey?: string;
-  /** Attempts after the first. Default 4. */
+  /** Attempts after the first. Default 3. */
   readonly retries?: number;
   /** Milliseconds before the second attempt; each later wait is twice as long. Default 500. */
   readonly backoffMs?: number;
@@ -112,7 +112,7 @@ async function post(
   protocol: Protocol,
   request: Request,
 ): Promise<{ reply: Reply; ms: number }> {
-  const { retries = 4, backoffMs = 500 } = request.options;
+  const { retries = 3, backoffMs = 500 } = request.options;
   for (let attempt = 0;; attempt++) {
     const started = performance.now();
     const outcome = await attemptOnce(protocol, request);
