@@ -4,7 +4,7 @@
  */
 import { ConfigError, FormatError } from "../errors.ts";
 import { readJsonl } from "../data/jsonl.ts";
-import { schemaQuestion, TEXT_TO_SQL_INSTRUCTION } from "../data/question.ts";
+import { schemaQuestion, textToSqlInstruction } from "../data/question.ts";
 import { openDevice } from "../device/open.ts";
 import { createAtomicFile } from "../formats/atomic.ts";
 import { isJsonObject } from "../formats/json.ts";
@@ -71,9 +71,12 @@ await runTask(async (signal) => {
 });
 
 /** `schema` is a file if there is one of that name, and DDL otherwise. */
-async function questionRecord({ question, schema }: InferConfig) {
+async function questionRecord({ question, schema, prompt_style, dialect }: InferConfig) {
   const ddl = await readIfFile(schema!);
-  return { instruction: TEXT_TO_SQL_INSTRUCTION, input: schemaQuestion(ddl.trim(), question!) };
+  return {
+    instruction: textToSqlInstruction(prompt_style, dialect),
+    input: schemaQuestion(ddl.trim(), question!),
+  };
 }
 
 async function readIfFile(schema: string): Promise<string> {

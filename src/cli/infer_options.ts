@@ -36,7 +36,11 @@ export const inferSchema = z.object({
   output: text(INPUT, "JSONL to write, one answer for each record of --input.", "FILE"),
   prompt_style: z.enum(["alpaca", "mistral"]).default("alpaca").meta({
     group: INPUT,
-    description: "Prompt template, as in training.",
+    description: "Prompt template and wording, as in the data and in training.",
+  }),
+  dialect: z.enum(["sqlite", "postgres"]).default("sqlite").meta({
+    group: INPUT,
+    description: "The SQL that is asked for, as in the data.",
   }),
   max_new_tokens: z.int().min(1).default(256).meta({
     group: GENERATION,

@@ -50,6 +50,17 @@ export function checkMessage(metadata: Uint8Array): ArrowMessage {
   }
 }
 
+/** Where the first message after the schema lies, as a file's foot says; null where there is none. */
+export function firstBlock(foot: Uint8Array): number | null {
+  const view = new DataView(foot.buffer, foot.byteOffset, foot.length);
+  const table = tableAt(view, view.getUint32(0, true));
+  const offsets = [2, 3].flatMap((id) => {
+    const { start, length } = vector(table, id, 24);
+    return Array.from({ length }, (_, i) => Number(view.getBigInt64(start + 24 * i, true)));
+  });
+  return offsets.length === 0 ? null : offsets.reduce((a, b) => Math.min(a, b));
+}
+
 function checkBatch(batch: FlatTable, bodyLength: number): number {
   const rows = wide(batch, 0);
   // A value of the types that are read takes a byte at least, a boolean a bit.

@@ -6,7 +6,7 @@
 import type { Data, RecordBatch } from "apache-arrow";
 import { FormatError } from "../errors.ts";
 import { type ByteSource, openFile } from "../formats/byte_source.ts";
-import { checkMessage } from "./arrow_check.ts";
+import { checkMessage, firstBlock } from "./arrow_check.ts";
 
 /** One row of the file. */
 export interface ArrowRow {
@@ -21,6 +21,7 @@ type Column = (index: number) => unknown;
 
 const FILE_MAGIC = "ARROW1";
 const CONTINUATION = 0xffffffff;
+const FILE_HEAD_BYTES = 8;
 const MAX_METADATA_BYTES = 16 << 20;
 const MAX_BODY_BYTES = 256 << 20;
 
@@ -66,8 +67,15 @@ export async function* readArrow(path: string): AsyncGenerator<ArrowRow, void, u
 /** The file's messages, each checked. The file format wraps the stream format in a head and a foot. */
 async function* messages(file: ByteSource): AsyncGenerator<Uint8Array> {
   const head = new TextDecoder("latin1").decode(await file.slice(0, Math.min(6, file.byteLength)));
-  let offset = head === FILE_MAGIC ? 8 : 0;
+  let offset = head === FILE_MAGIC ? FILE_HEAD_BYTES : 0;
   let schemaSeen = false;
+  if (head === FILE_MAGIC) await checkEnd(file);
+  const bare = head === FILE_MAGIC ? await bareSchema(file) : null;
+  if (bare) {
+    yield bare.message;
+    offset = bare.end;
+    schemaSeen = true;
+  }
   while (true) {
     if (offset === file.byteLength && schemaSeen) return; // a stream may simply end
     const prefix = new DataView(await file.slice(offset, offset + 4));
@@ -93,6 +101,42 @@ async function* messages(file: ByteSource): AsyncGenerator<Uint8Array> {
   }
 }
 
+async function checkEnd(file: ByteSource): Promise<void> {
+  const end = new TextDecoder("latin1").decode(await file.slice(Math.max(0, file.byteLength - 6)));
+  if (end !== FILE_MAGIC || file.byteLength < 18) {
+    throw new RangeError("it lacks the mark of its end, so it is truncated");
+  }
+}
+
+/**
+ * Polars writes the schema of a file without the length in front, for readers that go by the foot.
+ * Gives it that length; null where it has one.
+ */
+async function bareSchema(
+  file: ByteSource,
+): Promise<{ message: Uint8Array; end: number } | null> {
+  const start = new DataView(await file.slice(FILE_HEAD_BYTES, FILE_HEAD_BYTES + 4));
+  // A schema takes more bytes than this, so it is no length but where its table begins.
+  if (start.getUint32(0, true) >= 32) return null;
+  const tail = new DataView(await file.slice(file.byteLength - 10));
+  const length = tail.getUint32(0, true);
+  if (length > MAX_METADATA_BYTES) throw new RangeError(`its foot claims ${length} bytes`);
+  const foot = new Uint8Array(
+    await file.slice(file.byteLength - 10 - length, file.byteLength - 10),
+  );
+  const end = firstBlock(foot) ?? file.byteLength - 10 - length;
+  if (end <= FILE_HEAD_BYTES || end - FILE_HEAD_BYTES > MAX_METADATA_BYTES) {
+    throw new RangeError("its foot is damaged");
+  }
+  const metadata = new Uint8Array(await file.slice(FILE_HEAD_BYTES, end));
+  if (checkMessage(metadata).kind !== "schema") throw new RangeError("it has no schema");
+  const message = new Uint8Array(8 + metadata.length);
+  new DataView(message.buffer).setUint32(0, CONTINUATION, true);
+  new DataView(message.buffer).setUint32(4, metadata.length, true);
+  message.set(metadata, 8);
+  return { message, end };
+}
+
 function columnOf(arrow: Arrow, batch: RecordBatch, index: number): Column {
   const data = batch.data.children[index];
   const { DataType } = arrow;
@@ -109,7 +153,7 @@ function columnOf(arrow: Arrow, batch: RecordBatch, index: number): Column {
     };
   }
   const scalar = DataType.isInt(data.type) || DataType.isFloat(data.type) ||
-    DataType.isBool(data.type);
+    DataType.isBool(data.type) || DataType.isUtf8View(data.type);
   if (!scalar) return () => undefined;
   const vector = arrow.makeVector(data);
   return (i) => {

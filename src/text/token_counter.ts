@@ -43,13 +43,19 @@ export async function openTokenCounter(setup: CounterSetup): Promise<TokenCounte
     const { message, isFormat } = answer;
     fail(isFormat ? new FormatError(message) : new Error(`Cannot count tokens: ${message}`));
   });
-  worker.on("error", fail);
-  worker.on("exit", () => fail(new Error("Cannot count tokens: the worker has ended")));
+  let ended: Error | null = null;
+  const end = (error: Error) => {
+    ended ??= error;
+    fail(error);
+  };
   const expect = () => {
+    if (ended) return Promise.reject(ended);
     const answer = Promise.withResolvers<readonly number[]>();
     waiting.push(answer);
     return answer.promise;
   };
+  worker.on("error", end);
+  worker.on("exit", () => end(new Error("Cannot count tokens: the worker has ended")));
   await expect();
   return {
     count(records) {
@@ -58,7 +64,7 @@ export async function openTokenCounter(setup: CounterSetup): Promise<TokenCounte
       return counts;
     },
     [Symbol.dispose]() {
-      fail(new Error("Cannot count tokens: the counter is closed"));
+      end(new Error("Cannot count tokens: the counter is closed"));
       worker.terminate();
     },
   };
