@@ -51,6 +51,7 @@ await runTask(async (signal) => {
     db: config.db,
     maxSamples: config.max_samples,
     timeoutMs: config.timeout_ms,
+    wording: config.prompt_style,
   });
   await Deno.mkdir(output_dir, { recursive: true });
   const progress = createProgress({ total: benchmark.questions.length, quiet, json });

@@ -46,7 +46,12 @@ export const evalSchema = z.object({
     group: MODEL,
     description: "Where the model runs; openai: any server with this API.",
   }),
-  base_model: text(MODEL, "Model folder; for a server, the model's name there.", "DIR|NAME"),
+  base_model: text(
+    MODEL,
+    "Model folder, or OWNER/NAME of one on the Hub; by default the one that the adapter names. " +
+      "For a server, the model's name there.",
+    "DIR|NAME",
+  ),
   adapter_path: text(MODEL, "Adapter folder in PEFT's format (webgpu).", "DIR"),
   base_url: text(
     MODEL,

@@ -11,7 +11,7 @@ import type { Predictor } from "../eval/predictor.ts";
 import { loadAdapter } from "../model/adapter.ts";
 import { loadModel } from "../model/load.ts";
 import { loadTokenizer } from "../text/tokenizer.ts";
-import { baseModel } from "./base_model.ts";
+import { baseModel, modelFolder } from "./base_model.ts";
 import type { EvalConfig } from "./eval_options.ts";
 import { ensureAdapter } from "./setup.ts";
 
@@ -43,7 +43,8 @@ export async function openPredictor(
     const key = keyOf([config.backend, config.base_url, config.base_model]);
     return { predictor, key, [Symbol.dispose]: () => predictor[Symbol.dispose]() };
   }
-  const directory = await baseModel(config);
+  const name = await baseModel(config);
+  const directory = await modelFolder(name, { signal, quiet: config.quiet || config.json });
   const key = keyOf([
     await identity(directory),
     config.adapter_path && await identity(config.adapter_path),
@@ -65,7 +66,7 @@ export async function openPredictor(
     opening.use(await loadAdapter(model, config.adapter_path)).attach(model);
   }
   const predictor = opening.use(webgpuPredictor(model, tokenizer, {
-    name: config.adapter_path ? `${directory} with ${config.adapter_path}` : directory,
+    name: config.adapter_path ? `${name} with ${config.adapter_path}` : name,
     promptStyle: config.prompt_style,
     maxNewTokens: config.max_new_tokens,
     temperature: config.temperature,

@@ -6,6 +6,7 @@ import {
   BackendError,
   ConfigError,
   DeviceError,
+  DownloadError,
   FormatError,
   KernelError,
   ShapeError,
@@ -24,6 +25,7 @@ export interface Outcome {
 
 const KNOWN = [
   FormatError,
+  DownloadError,
   TrainingError,
   DeviceError,
   KernelError,

@@ -3,6 +3,7 @@
  * @module
  */
 import { FormatError, SqlError } from "../errors.ts";
+import type { PromptWording } from "../data/question.ts";
 import type { PromptParts } from "../text/prompt.ts";
 import type { Fault } from "./executor.ts";
 import type { PartialScores } from "./spider/match.ts";
@@ -80,6 +81,8 @@ export interface BenchmarkSource {
   readonly maxSamples: number | null;
   /** Milliseconds for a query. */
   readonly timeoutMs: number;
+  /** How the instruction of a prompt is worded; records of one's own have theirs. */
+  readonly wording: PromptWording;
 }
 
 /** Which faults mean that a query did run, or names what is there. */

@@ -10,7 +10,7 @@ import { findBeside, stemOf } from "../data/source_files.ts";
 import { aboutQuestion, type Benchmark, type BenchmarkSource, outcomeFlags } from "./benchmark.ts";
 import { locateFile, locateIn, openDatabases } from "./databases.ts";
 import { type Executor, type Fault, goldFailed, run, runGold, WRONG_RESULT } from "./executor.ts";
-import { type LoadedQuestion, loadQuestions, promptFor } from "./questions.ts";
+import { type LoadedQuestion, loadQuestions, promptOf } from "./questions.ts";
 import { equalSets } from "./results.ts";
 
 /** From the easiest to the hardest. */
@@ -60,7 +60,7 @@ export async function openBird(source: BenchmarkSource): Promise<Benchmark> {
     if (question.prompt !== null || question.example === null) questions.push(question);
     else {
       const { schema } = await databases.open(question.dbId!);
-      questions.push({ ...question, prompt: promptFor(question.example, schema) });
+      questions.push({ ...question, prompt: promptOf(question.example, source.wording, schema) });
     }
   }
   return {

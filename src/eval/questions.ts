@@ -4,7 +4,7 @@
  */
 import { ConfigError, FormatError } from "../errors.ts";
 import { type Dataset, type Example, isFault } from "../data/example.ts";
-import { schemaQuestion, TEXT_TO_SQL_INSTRUCTION } from "../data/question.ts";
+import { type PromptWording, schemaQuestion, textToSqlInstruction } from "../data/question.ts";
 import { formatDdl } from "../sql/ddl.ts";
 import type { DatabaseSchema } from "../sql/schema.ts";
 import type { PromptParts } from "../text/prompt.ts";
@@ -56,7 +56,7 @@ export async function loadQuestions(
       dbId,
       question: example?.question ?? null,
       gold: gold?.[index].sql ?? example!.sql,
-      prompt: example && promptOf(example),
+      prompt: example && promptOf(example, source.wording),
       example,
     };
   });
@@ -94,20 +94,22 @@ function nameOf({ meta, groups }: Example): string | null {
   return typeof name === "string" ? name : null;
 }
 
-function promptOf({ prompt, schema, question, evidence }: Example): PromptParts | null {
+/**
+ * The prompt of an example, worded and laid out as `deno task data` does it for training. `schema`
+ * stands in where the example has none; null without any.
+ */
+export function promptOf(
+  { prompt, question, evidence, ...example }: Example,
+  wording: PromptWording,
+  schema: DatabaseSchema | string | null = example.schema,
+): PromptParts | null {
   if (prompt !== undefined) return prompt;
   if (schema === null) return null;
-  const ddl = typeof schema === "string" ? schema : formatDdl(schema);
-  return { instruction: TEXT_TO_SQL_INSTRUCTION, input: schemaQuestion(ddl, question, evidence) };
-}
-
-/** The prompt for a question about `schema`. */
-export function promptFor(
-  { question, evidence }: Pick<Example, "question" | "evidence">,
-  schema: DatabaseSchema,
-): PromptParts {
-  const input = schemaQuestion(formatDdl(schema), question, evidence);
-  return { instruction: TEXT_TO_SQL_INSTRUCTION, input };
+  const ddl = typeof schema === "string" ? schema.trim() : formatDdl(schema);
+  return {
+    instruction: textToSqlInstruction(wording),
+    input: schemaQuestion(ddl, question, evidence),
+  };
 }
 
 async function readGold(path: string): Promise<{ sql: string; dbId: string }[]> {

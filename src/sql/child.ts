@@ -96,12 +96,17 @@ function spawn(path: string): Deno.ChildProcess {
   }
 }
 
-async function stop({ process, input }: Child): Promise<void> {
+function kill({ process }: Child): void {
   try {
     process.kill("SIGKILL");
   } catch {
     // It has ended by itself.
   }
+}
+
+async function stop(child: Child): Promise<void> {
+  kill(child);
+  const { process, input } = child;
   await input.abort().catch(() => {});
   await process.stdout.cancel().catch(() => {});
   await process.status;
@@ -154,16 +159,21 @@ class ChildDatabase implements Database {
     const closed = () => new SqlError("runtime", "Cannot run the SQL: the database is closed");
     if (this.#closed) throw closed();
     const child = this.#child ??= await startChild(this.#file, this.#options);
+    if (this.#closed) {
+      await stop(child);
+      throw closed();
+    }
     let late = false;
     const timer = setTimeout(() => {
       late = true;
-      child.process.kill("SIGKILL");
+      kill(child);
     }, timeoutMs + KILL_AFTER_MS);
     let reply: Reply;
     try {
       await child.input.write(encodeMessage(request));
       await child.output.done();
       clearTimeout(timer);
+      if (late) throw new TypeError("killed as it was done");
       reply = await child.output.receive() as Reply;
     } catch {
       clearTimeout(timer);

@@ -84,11 +84,7 @@ export class Connection implements Disposable {
     c.sqlite3_limit(db, LIMIT.attached, 0);
     if (source instanceof Uint8Array) loadImage(runtime, db, source);
     c.sqlite3_progress_handler(db, STEPS_PER_INTERRUPT, functions.interrupt, 0);
-    connection.#explaining(() => {
-      // There is no file for intermediate results either.
-      connection.#trusted("PRAGMA temp_store = MEMORY", QUERY_DEFAULTS.timeoutMs);
-      connection.#connectVirtualTables();
-    });
+    if (source) connection.#explaining(() => connection.#connectVirtualTables());
     c.sqlite3_set_authorizer(db, functions.authorize, 0);
     return connection;
   }

@@ -152,18 +152,21 @@ export function createEngine(
   (exports.__wasm_call_ctors as () => void)();
   const c = exports as unknown as SqliteExports;
   c.sqlite3_initialize();
+  // Made anew when the memory has grown, which replaces its buffer.
+  let heap = new Uint8Array(memory.buffer);
+  let view = new DataView(memory.buffer);
+  const bytes = () => heap.buffer === memory.buffer ? heap : heap = new Uint8Array(memory.buffer);
   return {
     c,
     functions: { interrupt: slot + 2, authorize: slot + 3 },
-    bytes: () => new Uint8Array(memory.buffer),
-    view: () => new DataView(memory.buffer),
+    bytes,
+    view: () => view.buffer === memory.buffer ? view : view = new DataView(memory.buffer),
     text,
-    place(bytes) {
-      const pointer = c.malloc(bytes.length + 1);
+    place(content) {
+      const pointer = c.malloc(content.length + 1);
       if (pointer === 0) return 0;
-      const heap = new Uint8Array(memory.buffer);
-      heap.set(bytes, pointer);
-      heap[pointer + bytes.length] = 0;
+      bytes().set(content, pointer);
+      bytes()[pointer + content.length] = 0;
       return pointer;
     },
   };

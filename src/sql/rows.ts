@@ -13,6 +13,9 @@ const FLOAT = 2;
 const TEXT = 3;
 const BLOB = 4;
 
+/** Copying this much takes long enough to look at the clock. */
+const LONG_BYTES = 1 << 16;
+
 /** Runs a statement, and reads its rows up to the limits. */
 export function readRows(
   runtime: Runtime,
@@ -47,6 +50,7 @@ export function readRows(
           : whole;
         cut ||= value !== whole;
         bytesLeft -= value.length;
+        if (value.length > LONG_BYTES) runtime.checkDeadline();
         if (bytesLeft < 0) return result(true);
         row.push(type === BLOB ? value.slice() : decodeText(value, options.invalidText));
       } else {

@@ -73,7 +73,8 @@ export const trainSchema = z.object({
   shuffle: flag(true).meta(data("New record order each epoch; false: file order.")),
 
   base_model: path().meta(model(
-    "Model folder in Hugging Face's layout, or the name of one on the Hub. Required unless --smoke.",
+    "Model folder in Hugging Face's layout, or OWNER/NAME[@REVISION] on the Hub. " +
+      "Required unless --smoke.",
     { value: "DIR|NAME", also: ["model_name_or_path", "model"] },
   )),
   method: z.enum(["qlora", "lora", "full"]).default("qlora").meta(model(

@@ -101,6 +101,7 @@ export function sourceOf(source: Partial<BenchmarkSource>): BenchmarkSource {
     db: null,
     maxSamples: null,
     timeoutMs: 5000,
+    wording: "alpaca",
     ...source,
   };
 }

@@ -185,6 +185,16 @@ Deno.test("query: many at once each get their own answer, also while an engine i
   assertEquals((await Promise.all(answers)).map(({ rows }) => rows[0][0]), [...Array(20).keys()]);
 });
 
+Deno.test("query: maxLength bounds each value that is made", async () => {
+  using database = await openDatabase({ ddl: DDL }, { maxLength: 1000 });
+  assertEquals((await database.query("SELECT length(zeroblob(1000))")).rows, [[1000]]);
+  const error = await assertRejects(
+    () => database.query("SELECT length(zeroblob(1001))"),
+    SqlError,
+  );
+  assertEquals(error.kind, "too_large");
+});
+
 Deno.test("query: a closed database says so", async () => {
   const database = await openDatabase({ ddl: DDL });
   database[Symbol.dispose]();
