@@ -144,21 +144,6 @@ export class SqlError extends Error {
   }
 }
 
-/** A server that answers questions is away, refuses, or answers something else. */
-export class BackendError extends Error {
-  override readonly name = "BackendError";
-  /** The address that was asked. */
-  readonly url: string;
-  /** The HTTP status, where there was an answer. */
-  readonly status?: number;
-
-  constructor(message: string, at: { url: string; status?: number }, options?: ErrorOptions) {
-    super(message, options);
-    this.url = at.url;
-    this.status = at.status;
-  }
-}
-
 /** What a program may want to know about a {@linkcode DownloadError}. All fields are optional. */
 export interface DownloadFailure {
   /** Without its query, which may hold a signature. */
@@ -192,5 +177,20 @@ export class DownloadError extends Error {
     this.retryAfterMs = failure.retryAfterMs;
     this.expected = failure.expected;
     this.received = failure.received;
+  }
+}
+
+/** A server that answers questions is away, refuses, or answers something else. */
+export class BackendError extends Error {
+  override readonly name = "BackendError";
+  /** The address that was asked. */
+  readonly url: string;
+  /** The HTTP status, where there was an answer. */
+  readonly status?: number;
+
+  constructor(message: string, at: { url: string; status?: number }, options?: ErrorOptions) {
+    super(message, options);
+    this.url = at.url;
+    this.status = at.status;
   }
 }

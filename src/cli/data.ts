@@ -9,7 +9,6 @@ import { inspectDataset, type Inspection } from "../data/inspect.ts";
 import { DATASETS } from "../data/registry.ts";
 import type { DataReport, Lengths } from "../data/report.ts";
 import type { SchemaOptions } from "../data/serialise.ts";
-import { resolveSource } from "../data/source.ts";
 import { formatPrompt } from "../text/prompt.ts";
 import { openTokenCounter } from "../text/token_counter.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
@@ -20,6 +19,7 @@ import {
   outputFolder,
   resolveDataConfig,
 } from "./data_options.ts";
+import { sourcePath } from "./data_source.ts";
 import { formatBytes } from "./format.ts";
 import { helpText } from "./help.ts";
 import { createRowCounter } from "./row_counter.ts";
@@ -45,14 +45,19 @@ await runTask(async (signal) => {
   if (help) return console.log(helpText({ ...HELP, options }));
   const config = resolveDataConfig(layers);
   const dataset = DATASETS.find(({ name }) => name === config.dataset)!;
+  const { quiet, json } = config;
+  const progress = createProgress({ total: 0, quiet, json });
   const source: DatasetSource = {
-    path: await resolveSource(config.source, null),
+    path: await sourcePath(config.source, {
+      signal,
+      quiet: quiet || json,
+      onEvent: ({ type, ...event }) => progress.event({ type: "download", state: type, ...event }),
+    }),
     tables: config.tables,
     dbDir: config.db_dir,
     seed: config.seed,
     ...(config.max_rows === null ? {} : { count: config.max_rows }),
   };
-  const progress = createProgress({ total: 0, quiet: config.quiet, json: config.json });
   // To count lengths, the worker has one of its own.
   const needed = config.inspect || config.max_schema_tokens !== null;
   const tokenizer = needed && config.tokenizer !== null
@@ -73,7 +78,7 @@ await runTask(async (signal) => {
     ? null
     : await openTokenCounter({ directory: config.tokenizer, style: config.prompt });
   const started = performance.now();
-  const rows = createRowCounter({ silent: config.quiet || config.json });
+  const rows = createRowCounter({ silent: quiet || json });
   const report = await buildDataset(dataset, source, {
     ...common,
     outDir: outputFolder(config),

@@ -12,11 +12,12 @@ import {
   type OptionLayer,
   resolveOptions,
 } from "../train/options.ts";
+import { generationFields, modelFields } from "./model_options.ts";
 
 const text = (group: string, description: string, value: string) =>
   z.string().min(1).nullable().default(null).meta({ group, description, value });
 
-const WHAT = "What to score", MODEL = "Who answers", GENERATION = "Generation", REPORT = "Report";
+const WHAT = "What to score", MODEL = "Model", GENERATION = "Generation", REPORT = "Report";
 
 /** Every option of the eval task. */
 export const evalSchema = z.object({
@@ -52,40 +53,17 @@ export const evalSchema = z.object({
       "For a server, the model's name there.",
     "DIR|NAME",
   ),
-  adapter_path: text(MODEL, "Adapter folder in PEFT's format (webgpu).", "DIR"),
+  ...modelFields,
   base_url: text(
     MODEL,
     "The server; ollama: http://localhost:11434. A key is taken from OPENAI_API_KEY.",
     "URL",
   ),
-  quantization: z.enum(["nf4", "none"]).default("nf4").meta({
-    group: MODEL,
-    description: "Hold the linear layers in NF4, as in training with qlora, or as they are.",
-  }),
-  double_quant: z.boolean().default(true).meta({
-    group: MODEL,
-    description: "Quantise the NF4 scales too.",
-  }),
   prompt_style: z.enum(["alpaca", "mistral"]).default("alpaca").meta({
     group: GENERATION,
     description: "alpaca: the prompt of training as raw text. mistral: a chat in its template.",
   }),
-  max_new_tokens: z.int().min(1).default(256).meta({
-    group: GENERATION,
-    description: "Tokens to generate at most.",
-  }),
-  temperature: z.number().min(0).default(0).meta({
-    group: GENERATION,
-    description: "0: the likeliest token each time; above: sample.",
-  }),
-  top_p: z.number().gt(0).max(1).default(1).meta({
-    group: GENERATION,
-    description: "Sample from the likeliest tokens that together have this probability.",
-  }),
-  top_k: z.int().min(0).default(0).meta({
-    group: GENERATION,
-    description: "Sample from this many likeliest tokens; 0: all (webgpu).",
-  }),
+  ...generationFields,
   batch_size: z.int().min(1).default(8).meta({
     group: GENERATION,
     description: "Questions to ask at once.",

@@ -2,7 +2,7 @@
  * The databases that questions are about: opened when one is needed, and only so many at a time.
  * @module
  */
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { FormatError, SqlError } from "../errors.ts";
 import type { Database } from "../sql/database.ts";
 import { openDatabase } from "../sql/sandbox.ts";
@@ -25,8 +25,8 @@ export interface Databases extends Disposable {
   open(name: string): Promise<OpenedDatabase>;
 }
 
-/** Connections that are kept, test suites included. Each has an engine of its own. */
-const MAX_CONNECTIONS = 40;
+/** Questions about one database mostly stand together, and databases are held in memory. */
+const OPEN_AT_ONCE = 4;
 
 /**
  * Databases of which `locate` tells the files. The first has the schema; with more than one, all
@@ -47,9 +47,7 @@ export function openDatabases(
     async open(name) {
       const present = opened.get(name);
       if (present) return present;
-      const connections = () =>
-        [...opened.values()].reduce((sum, { variants }) => sum + 1 + variants.length, 0);
-      while (connections() >= MAX_CONNECTIONS) close(opened.keys().next().value!);
+      if (opened.size >= OPEN_AT_ONCE) close(opened.keys().next().value!);
       const entry = await openOne(name, await locate(name));
       opened.set(name, entry);
       return entry;
@@ -132,9 +130,4 @@ async function fileNames(folder: string): Promise<string[]> {
     if (!absent) throw error;
   }
   return names;
-}
-
-/** The name of a database by its file: `shop` for `data/shop.sqlite`. */
-export function databaseName(path: string): string {
-  return basename(path).replace(/\.[^.]*$/, "") || basename(dirname(path));
 }

@@ -70,7 +70,7 @@ function parse(text: string, path: string): Entry[] {
   const lines = text.split(/\r\n|\r|\n/);
   if (lines.at(-1) === "") lines.pop();
   const first = text.trimStart();
-  if (!first.startsWith("{")) return lines.map(textLine);
+  if (!first.startsWith("{")) return textLines(lines);
   const whole = attempt(() => JSON.parse(text));
   const single = isJsonObject(whole) && !["pred", "text", "query"].some((key) => key in whole);
   if (single) return byIndex(whole, path);
@@ -85,10 +85,17 @@ function attempt<T>(work: () => T): T | undefined {
   }
 }
 
-function textLine(text: string, index: number): Entry {
-  const fields = text.trim().split("\t");
-  const dbId = fields.length === 2 && /^\w+$/.test(fields[1]) ? fields[1] : undefined;
-  return { line: index + 1, pred: fields[0], dbId };
+/** A tab can also stand inside a query, so that it parts a db_id off only where it does in all lines. */
+function textLines(lines: readonly string[]): Entry[] {
+  const fields = lines.map((line) => line.trim().split("\t"));
+  const named = fields.every(({ length, 0: sql, 1: name }) =>
+    sql === "" || (length === 2 && /^\w+$/.test(name))
+  );
+  return fields.map(([pred, name], index) => ({
+    line: index + 1,
+    pred,
+    dbId: named ? name : undefined,
+  }));
 }
 
 /** In BIRD's file the db_id stands behind the query. */

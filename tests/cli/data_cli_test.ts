@@ -8,6 +8,7 @@ import { DATASETS } from "../../src/data/registry.ts";
 import { describeDataOptions, resolveDataConfig } from "../../src/cli/data_options.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { LAYOUTS, withLayout } from "../data/sets.ts";
+import { startHub } from "../formats/hub_server.ts";
 import { tinyJson } from "../text/tiny.ts";
 import { type CliOptions, parseEvents, ROOT, runCli } from "./support.ts";
 
@@ -124,4 +125,35 @@ Deno.test("data: a source on the Hub is told apart from a path, and a bad name r
   const { code, stderr } = await runCli("data", options);
   assertEquals(code, 2);
   assertStringIncludes(stderr, "write hub:OWNER/NAME");
+});
+
+Deno.test("data: a data set of the Hub is downloaded once, only its data files, and read from there", async () => {
+  await using hub = startHub();
+  const encode = (text: string) => new TextEncoder().encode(text);
+  hub.add("dataset", "me/boats", {
+    "README.md": encode("# Boats"),
+    "data/train-00000-of-00001.parquet": await Deno.readFile(
+      join(ROOT, "tests/data/fixtures/pyarrow-snappy.parquet"),
+    ),
+  });
+  const folder = await Deno.makeTempDir();
+  const run = (...switches: string[]) =>
+    new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["task", "-q", "data", "--dataset", "sql-create-context", "--source", "hub:me/boats"],
+        ...["--out_dir", join(folder, "out"), ...switches],
+      ],
+      cwd: ROOT,
+      env: { NO_COLOR: "1", HF_HOME: join(folder, "hf"), HF_ENDPOINT: hub.endpoint },
+    }).output();
+  const first = await run();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assertEquals(first.code, 0, decode(first.stderr));
+  assertStringIncludes(decode(first.stderr), "Downloading me/boats");
+  assertMatch(decode(first.stdout), /^sql-create-context: 30 rows read in .* 30 kept$/m);
+  const fetched = hub.fetched();
+  assert(fetched.length > 0 && fetched.every((path) => !path.includes("README")));
+  const second = await run("--json");
+  assertEquals([second.code, hub.fetched()], [0, fetched]);
+  await Deno.remove(folder, { recursive: true });
 });

@@ -32,6 +32,8 @@ Deno.test("one query a line, with or without its database, blank where there is 
   assertEquals(await sqlOf("SELECT 1\nSELECT 2\nSELECT 3\n"), ["SELECT 1", "SELECT 2", "SELECT 3"]);
   assertEquals(await sqlOf("SELECT 1\tshop\r\n\r\nSELECT 3\tzoo"), ["SELECT 1", "", "SELECT 3"]);
   assertEquals(await sqlOf("a\n\n\n"), ["a", "", ""]);
+  // Spider's evaluator cuts at a tab inside a query too.
+  assertEquals(await sqlOf("SELECT a\tFROM\nb\nc"), ["SELECT a", "b", "c"]);
 });
 
 Deno.test("JSON Lines with pred, text or a null, in order or by id", async () => {
@@ -77,7 +79,10 @@ Deno.test("only where a part was asked for may a file have more", async () => {
 });
 
 Deno.test("what is wrong with a file is told, with its line", async () => {
-  assertMatch(await fault("a\tshop\nb\tzoo\nc"), /line 2 is about zoo, but question 2 about shop/);
+  assertMatch(
+    await fault("a\tshop\nb\tzoo\nc\tzoo"),
+    /line 2 is about zoo, but question 2 about shop/,
+  );
   assertMatch(await fault('{"pred":"a"}\n{"pred":\n{"pred":"c"}'), /line 2 is not valid JSON/);
   assertMatch(await fault('{"pred":"a"}\n[]\n{"pred":"c"}'), /line 2 is no object/);
   assertMatch(await fault('{"pred":"a"}\n{"sql":"b"}\n{"pred":"c"}'), /line 2 has no pred/);
