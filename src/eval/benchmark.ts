@@ -5,7 +5,7 @@
 import { FormatError, SqlError } from "../errors.ts";
 import type { PromptWording } from "../data/question.ts";
 import type { PromptParts } from "../text/prompt.ts";
-import type { Fault } from "./executor.ts";
+import { type Fault, goldFailed } from "./executor.ts";
 import type { PartialScores } from "./spider/match.ts";
 
 /** The benchmarks, as `--benchmark` names them. */
@@ -25,18 +25,21 @@ export interface Question {
   readonly prompt: PromptParts | null;
 }
 
-/** The verdict on one answer. Null stands for what a benchmark does not judge. */
+/**
+ * The verdict on one answer. Null stands for what a benchmark does not judge, and for all that cannot
+ * be judged where the gold query is broken and the official evaluator would end.
+ */
 export interface Verdict {
   /** The grammar of the benchmark can read it. */
-  readonly parsed: boolean;
+  readonly parsed: boolean | null;
   /** Spider: exact set match. WikiSQL: logical form. Internal: the same text, normalised. */
   readonly exact: boolean | null;
   /** Its rows are those of the gold query, by the rule of the benchmark. */
   readonly exec: boolean | null;
   /** It runs without an error. */
-  readonly runs: boolean;
+  readonly runs: boolean | null;
   /** It names only tables and columns that the schema has. */
-  readonly schema: boolean;
+  readonly schema: boolean | null;
   /** The group that results are broken down by: Spider's hardness, BIRD's difficulty. */
   readonly hardness: string | null;
   readonly partial: PartialScores | null;
@@ -57,8 +60,13 @@ export interface Benchmark extends Disposable {
   /** What `exact` and `exec` mean here, for reports. */
   readonly labels: { readonly exact: string; readonly exec: string };
   /**
-   * Scores an answer to the question at `index`. Throws {@linkcode FormatError} where there can be no
-   * verdict: the gold query does not run, or the database is missing or damaged.
+   * Throws {@linkcode FormatError} where the gold query of the question at `index` cannot be read or
+   * run, or its database is missing or damaged.
+   */
+  checkGold(index: number): Promise<void>;
+  /**
+   * Scores an answer to the question at `index`. Throws {@linkcode FormatError} where its database is
+   * missing or damaged.
    */
   score(index: number, prediction: string): Promise<Verdict>;
   /** The SQL of an answer that is not text but a structure (WikiSQL's own predictions). */
@@ -91,6 +99,22 @@ export function outcomeFlags(fault: Fault | null): { runs: boolean; schema: bool
   return {
     runs: kind === "wrong_result" || kind === "gold_failed",
     schema: !["unknown_table", "unknown_column", "syntax", "empty"].includes(kind),
+  };
+}
+
+/** The verdict on any answer to a question whose gold query is broken. */
+export function unjudged(error: FormatError, hasRows: boolean): Verdict {
+  return {
+    parsed: null,
+    exact: null,
+    exec: null,
+    runs: null,
+    schema: null,
+    hardness: null,
+    partial: null,
+    fault: goldFailed(error),
+    parseFault: null,
+    hasRows,
   };
 }
 

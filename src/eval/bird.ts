@@ -68,6 +68,12 @@ export async function openBird(source: BenchmarkSource): Promise<Benchmark> {
     questions,
     groups: DIFFICULTIES,
     labels: { exact: "", exec: "Execution (EX)" },
+    checkGold: (index) =>
+      aboutQuestion(questions[index], async () => {
+        const { dbId, gold } = questions[index];
+        const { database } = await databases.open(dbId!);
+        await runGold(database, gold, { timeoutMs: source.timeoutMs, invalidText: "error" });
+      }),
     score: (index, prediction) =>
       aboutQuestion(questions[index], async () => {
         const { dbId, gold, example } = questions[index];

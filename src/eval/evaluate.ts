@@ -34,7 +34,8 @@ export interface AnswerSource {
 
 /**
  * Scores an answer to each question of `benchmark`. Throws {@linkcode FormatError} where a question
- * has no answer and none can be asked for, or cannot be scored.
+ * has no answer and none can be asked for, or its database is missing, damaged, or such that none of
+ * the gold queries about it runs; the latter before anything is asked.
  */
 export async function* evaluate(
   benchmark: Benchmark,
@@ -42,6 +43,7 @@ export async function* evaluate(
   signal: AbortSignal = new AbortController().signal,
 ): AsyncGenerator<EvalEvent, void, undefined> {
   const { questions } = benchmark;
+  await checkDatabases(benchmark);
   const known = new Map([...answers, ...log?.answers.values() ?? []].map((a) => [a.index, a]));
   const scored: ScoredPrediction[] = [];
   const score = async (answer: Answer): Promise<EvalEvent> => {
@@ -83,6 +85,24 @@ export async function* evaluate(
     seconds: open.length > 0 ? seconds : null,
     tokens,
   };
+}
+
+/** That a gold query fails may be its own fault; where all do, the database is not the right one. */
+async function checkDatabases(benchmark: Benchmark): Promise<void> {
+  const failed = new Map<string | null, unknown>();
+  const checked = new Set<string | null>();
+  for (const [index, { dbId }] of benchmark.questions.entries()) {
+    if (checked.has(dbId)) continue;
+    try {
+      await benchmark.checkGold(index);
+      checked.add(dbId);
+      failed.delete(dbId);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      if (!failed.has(dbId)) failed.set(dbId, error);
+    }
+  }
+  for (const error of failed.values()) throw error;
 }
 
 function promptsOf({ questions }: Benchmark, open: readonly number[]): Prompt[] {

@@ -17,7 +17,7 @@ export interface ScoredPrediction {
   readonly question: string | null;
   readonly gold: string;
   readonly pred: string;
-  readonly parsed: boolean;
+  readonly parsed: boolean | null;
   readonly exact: boolean | null;
   readonly exec: boolean | null;
   readonly hardness: string | null;
@@ -26,9 +26,9 @@ export interface ScoredPrediction {
   readonly error: string | null;
   readonly error_kind: Fault["kind"] | null;
   /** It runs without an error. */
-  readonly runs: boolean;
+  readonly runs: boolean | null;
   /** It names only what the schema has. */
-  readonly schema: boolean;
+  readonly schema: boolean | null;
   readonly tokens: number | null;
   /** Whether its database has rows. */
   readonly has_rows: boolean;

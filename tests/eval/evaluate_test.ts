@@ -108,3 +108,28 @@ Deno.test("an abort ends the scoring", async () => {
     for await (const _ of evaluate(benchmark, source, AbortSignal.abort()));
   }, DOMException);
 });
+
+Deno.test("a broken gold query is not judged; where all about a database are, nothing is asked", async () => {
+  using folder = tempFolder();
+  const [good] = SHOP_QUESTIONS;
+  const broken = { question: "?", query: "SELECT colour FROM product" };
+  using some = await openBenchmark(
+    "spider",
+    sourceOf({ data: await writeShop(folder.path, [broken, good]) }),
+  );
+  const { predictions } = await finish(some, { predictor: goldPredictor(some).predictor });
+  assertEquals(predictions.map(({ exact, exec, parsed }) => [exact, exec, parsed]), [
+    [null, null, null],
+    [true, true, true],
+  ]);
+  assertEquals(predictions[0].error_kind, "gold_failed");
+  const data = await writeShop(folder.path, [broken, { ...good, db_id: "empty" }]);
+  using none = await openBenchmark("spider", sourceOf({ data }));
+  const { predictor, asked } = goldPredictor(none);
+  const error = await assertRejects(() => finish(none, { predictor }), FormatError);
+  assertMatch(
+    error.message,
+    /Cannot score spider-1, about shop: Cannot read the query: there is no/,
+  );
+  assertEquals(asked, []);
+});

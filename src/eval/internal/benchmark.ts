@@ -38,6 +38,13 @@ export async function openInternal(source: BenchmarkSource): Promise<Benchmark> 
     questions,
     groups: KINDS,
     labels: { exact: "Same text (normalised)", exec: "Execution" },
+    checkGold: (index) =>
+      aboutQuestion(questions[index], async () => {
+        const { dbId, gold } = questions[index];
+        if (databases === null) return;
+        const { database } = await databases.open(dbId ?? "database");
+        await runGold(database, gold, { timeoutMs });
+      }),
     score: (index, prediction) =>
       aboutQuestion(questions[index], async () => {
         const question = questions[index];

@@ -10,12 +10,18 @@ import { findBeside } from "../../data/source_files.ts";
 import { spider } from "../../data/spider.ts";
 import { isJsonObject } from "../../formats/json.ts";
 import type { TablesJsonEntry } from "../../sql/schema.ts";
-import { aboutQuestion, type Benchmark, type BenchmarkSource, outcomeFlags } from "../benchmark.ts";
+import {
+  aboutQuestion,
+  type Benchmark,
+  type BenchmarkSource,
+  outcomeFlags,
+  unjudged,
+} from "../benchmark.ts";
 import { locateFile, locateIn, openDatabases } from "../databases.ts";
 import { loadQuestions } from "../questions.ts";
 import { HARDNESS } from "./hardness.ts";
 import { foreignKeyMap, spiderSchema } from "./schema.ts";
-import { readGold, scorePrediction, type SpiderDatabase } from "./score.ts";
+import { readGold, scorePrediction, type SpiderDatabase, type SpiderGold } from "./score.ts";
 
 /**
  * Opens Spider or CSpider. Throws {@linkcode FormatError} where `tables.json`, the databases or what
@@ -59,27 +65,38 @@ export async function openSpider(
   const databases = openDatabases(
     source.db === null ? locateIn(folder!) : locateFile(source.db),
   );
+  const openQuestion = async (index: number) => {
+    const { dbId, gold } = questions[index];
+    const { database, variants, schema, hasRows } = await databases.open(dbId!);
+    const seen: SpiderDatabase = {
+      schema: spiderSchema(schema),
+      keys: foreignKeyMap(entries.get(dbId!)!),
+      executors: [database, ...variants],
+    };
+    return { gold, hasRows, database: seen, timeoutMs: source.timeoutMs };
+  };
   return {
     name,
     questions,
     groups: HARDNESS,
     labels: { exact: "Exact set match", exec: "Execution" },
+    checkGold: (index) =>
+      aboutQuestion(questions[index], async () => {
+        const { gold, ...context } = await openQuestion(index);
+        await readGold(gold, context.database, context);
+      }),
     score: (index, prediction) =>
       aboutQuestion(questions[index], async () => {
-        const { dbId, gold } = questions[index];
-        const opened = await databases.open(dbId!);
-        const database: SpiderDatabase = {
-          schema: spiderSchema(opened.schema),
-          keys: foreignKeyMap(entries.get(dbId!)!),
-          executors: [opened.database, ...opened.variants],
-        };
-        const context = { database, timeoutMs: source.timeoutMs };
-        const verdict = await scorePrediction(
-          prediction,
-          await readGold(gold, database, context),
-          context,
-        );
-        return { ...verdict, ...outcomeFlags(verdict.fault), hasRows: opened.hasRows };
+        const { gold: sql, hasRows, ...context } = await openQuestion(index);
+        let gold: SpiderGold;
+        try {
+          gold = await readGold(sql, context.database, context);
+        } catch (error) {
+          if (error instanceof FormatError) return unjudged(error, hasRows);
+          throw error;
+        }
+        const verdict = await scorePrediction(prediction, gold, context);
+        return { ...verdict, ...outcomeFlags(verdict.fault), hasRows };
       }),
     [Symbol.dispose]: () => databases[Symbol.dispose](),
   };

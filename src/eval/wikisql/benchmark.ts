@@ -9,11 +9,17 @@ import { exists, findBeside, stemOf } from "../../data/source_files.ts";
 import { wikisql } from "../../data/wikisql.ts";
 import { isJsonObject } from "../../formats/json.ts";
 import type { Column } from "../../sql/schema.ts";
-import { aboutQuestion, type Benchmark, type BenchmarkSource, outcomeFlags } from "../benchmark.ts";
+import {
+  aboutQuestion,
+  type Benchmark,
+  type BenchmarkSource,
+  outcomeFlags,
+  unjudged,
+} from "../benchmark.ts";
 import { locateFile, openDatabases } from "../databases.ts";
 import { type Executor, type Fault, run, runGold, WRONG_RESULT } from "../executor.ts";
 import { type LoadedQuestion, loadQuestions } from "../questions.ts";
-import { equalLists } from "../results.ts";
+import { equalLists, type Row } from "../results.ts";
 import { parseSketch } from "./parse.ts";
 import { AGGREGATES, checkSketch, renderSketch, sameSketch } from "./sketch.ts";
 import type { Sketch, SketchTable } from "./sketch.ts";
@@ -42,23 +48,34 @@ export async function openWikisql(source: BenchmarkSource): Promise<Benchmark> {
   const { database, schema, hasRows } = await databases.open("wikisql");
   const actual = new Map(schema.tables.map(({ name, columns }) => [name.toLowerCase(), columns]));
   const questions = await readGolds(file, loaded, actual);
+  const { timeoutMs } = source;
+  const runSketch = ({ sketch, table }: Gold) =>
+    runGold(database, renderSketch(sketch, table), { timeoutMs });
   const renderings = new Map<string, Sketch>();
   return {
     name: "wikisql",
     questions,
     groups: GROUPS,
     labels: { exact: "Logical form", exec: "Execution" },
+    checkGold: (index) =>
+      aboutQuestion(questions[index], async () => {
+        await runSketch(questions[index]);
+      }),
     score: (index, prediction) =>
       aboutQuestion(questions[index], async () => {
         const gold = questions[index];
         const { table } = gold;
+        let expected: readonly Row[];
+        try {
+          expected = await runSketch(gold);
+        } catch (error) {
+          if (error instanceof FormatError) return unjudged(error, hasRows);
+          throw error;
+        }
         // A prediction that came as a structure is compared as one.
         const given = renderings.get(renderingKey(index, prediction));
         const sketch = given ?? parseSketch(prediction, table);
-        const fault = await execute(sketch ?? prediction, gold, {
-          database,
-          timeoutMs: source.timeoutMs,
-        });
+        const fault = await execute(sketch ?? prediction, table, { expected, database, timeoutMs });
         return {
           parsed: sketch !== null,
           exact: sketch !== null && sameSketch(sketch, gold.sketch, given ? undefined : table.real),
@@ -134,13 +151,16 @@ async function readGolds(
 
 async function execute(
   prediction: Sketch | string,
-  gold: Gold,
-  { database, timeoutMs }: { database: Executor; timeoutMs: number },
+  table: SketchTable,
+  { expected, database, timeoutMs }: {
+    expected: readonly Row[];
+    database: Executor;
+    timeoutMs: number;
+  },
 ): Promise<Fault | null> {
-  const expected = await runGold(database, renderSketch(gold.sketch, gold.table), { timeoutMs });
   let statement: string;
   try {
-    statement = typeof prediction === "string" ? prediction : renderSketch(prediction, gold.table);
+    statement = typeof prediction === "string" ? prediction : renderSketch(prediction, table);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return { kind: "runtime", message: error.message };

@@ -11,7 +11,7 @@ import { SHOP_QUESTIONS, SHOP_SQL, sourceOf, writeDatabase, writeShop } from "..
 async function openFault(source: Partial<BenchmarkSource>): Promise<string> {
   const open = async () => {
     using benchmark = await openBenchmark("spider", sourceOf(source));
-    await benchmark.score(0, "SELECT 1");
+    await benchmark.checkGold(0);
   };
   return (await assertRejects(open, FormatError)).message;
 }
