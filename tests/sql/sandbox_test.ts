@@ -126,6 +126,8 @@ Deno.test("query and check: the kind of a fault, where it is and the nearest nam
       ["SELECT nope(1)", "unknown_function"],
       ["SELECT max(1, 2", "syntax"],
       ["SELECT max() FROM singer", "runtime"],
+      ["SELECT name FROM singer WHERE singer_id = ?", "runtime"],
+      ["SELECT :name", "runtime"],
       ["DELETE FROM singer", "not_allowed"],
       ["SELECT 1; SELECT 2", "not_allowed"],
     ];
