@@ -39,7 +39,11 @@ export function createSchemaWriter(
     readonly databases: Databases;
   },
 ): SchemaWriter {
-  const { style = "full", sampleValues = 0, budget } = options;
+  const { style = "full", sampleValues = 0 } = options;
+  const budget = options.budget && {
+    tokens: options.budget.tokens,
+    count: remembered(options.budget.count),
+  };
   const samplesOf = new Map<string, SampleValues>();
 
   async function sample(path: string | undefined, schema: DatabaseSchema) {
@@ -80,6 +84,21 @@ export function createSchemaWriter(
     const schema = example.schema ?? await readSchema(database?.path, databases);
     if (schema === null || schema instanceof FormatError) return schema;
     return write(schema, { style, sampleValues: await sample(database?.path, schema) }, example);
+  };
+}
+
+const REMEMBERED = 1000;
+
+/** Remembers the last results: many questions are about one schema. */
+function remembered(count: (text: string) => number): (text: string) => number {
+  const known = new Map<string, number>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    if (known.size >= REMEMBERED) known.clear();
+    const counted = count(text);
+    known.set(text, counted);
+    return counted;
   };
 }
 
