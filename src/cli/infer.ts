@@ -14,6 +14,7 @@ import { loadModel } from "../model/load.ts";
 import { readLoraConfig } from "../model/lora_config.ts";
 import type { Model } from "../model/model.ts";
 import { encodePrompt } from "../text/prompt.ts";
+import { sqlEnd } from "../text/sql_end.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { readLayers } from "./args.ts";
 import { helpText } from "./help.ts";
@@ -113,6 +114,8 @@ function answerer(
       topK: config.top_k,
       seed: config.seed,
       signal,
+      // A raw prompt may be continued by anything, so only EOS ends it.
+      isComplete: config.prompt === null ? (ids) => sqlEnd(tokenizer.decode(ids)) >= 0 : undefined,
       onToken: stream ? (_, id) => void write(decoder.push(id)) : undefined,
     };
     const generations = await generate(model, prompts, options);

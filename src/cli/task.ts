@@ -1,5 +1,5 @@
 /**
- * Runs a task: how it ends decides the exit code, and Ctrl-C ends it cleanly.
+ * Runs a task: how it ends decides the exit code, and Ctrl-C or SIGTERM ends it cleanly.
  * @module
  */
 import {
@@ -55,17 +55,20 @@ function placeOf(error: Error): string {
 }
 
 /**
- * Runs `main` and exits with the code that its end means. The first Ctrl-C aborts `signal`, so that
- * work ends cleanly and the exit code is 130 whether `main` then returns or throws the abort; the
- * second exits at once.
+ * Runs `main` and exits with the code that its end means. The first Ctrl-C (or SIGTERM, by which
+ * schedulers end a job) aborts `signal`, so that work ends cleanly and the exit code is 130 whether
+ * `main` then returns or throws the abort; the second exits at once.
  */
 export async function runTask(main: (signal: AbortSignal) => Promise<void>): Promise<never> {
   const controller = new AbortController();
-  Deno.addSignalListener("SIGINT", () => {
+  const stop = () => {
     if (controller.signal.aborted) Deno.exit(EXIT.interrupted);
     console.error("\nStopping; press Ctrl-C again to exit at once.");
     controller.abort();
-  });
+  };
+  Deno.addSignalListener("SIGINT", stop);
+  // Windows has no SIGTERM to listen for.
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);
   try {
     await main(controller.signal);
   } catch (error) {

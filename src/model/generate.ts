@@ -24,8 +24,10 @@ export interface GenerateOptions {
   readonly topP?: number;
   /** Samples from this many likeliest tokens. Default 0: all. */
   readonly topK?: number;
-  /** Default 42. The same seed gives the same tokens, whatever else is in the batch. */
+  /** Default 42. The same seed and prompt give the same tokens, whatever else is in the batch. */
   readonly seed?: number;
+  /** Ends a sequence, when it returns true for the ids generated so far. Called with each new one. */
+  readonly isComplete?: (ids: readonly number[], sequence: number) => boolean;
   readonly signal?: AbortSignal;
   /** Called with each new token. EOS is not reported. */
   readonly onToken?: (sequence: number, id: number) => void;
@@ -34,7 +36,7 @@ export interface GenerateOptions {
 /** A generated sequence, without its prompt and without EOS. */
 export interface Generation {
   readonly ids: readonly number[];
-  /** "stop" at EOS, "length" at `maxNewTokens`. */
+  /** "stop" at EOS or where `isComplete` said so, "length" at `maxNewTokens`. */
   readonly finishReason: "stop" | "length";
 }
 
@@ -47,7 +49,7 @@ export async function generate(
   prompts: readonly ArrayLike<number>[],
   options: GenerateOptions,
 ): Promise<Generation[]> {
-  const { maxNewTokens, eosIds = model.config.eosIds, signal, onToken } = options;
+  const { maxNewTokens, eosIds = model.config.eosIds, isComplete, signal, onToken } = options;
   if (prompts.length === 0 || prompts.some((prompt) => prompt.length === 0)) {
     throw new ShapeError("Cannot generate: a prompt is empty; start it with BOS at least");
   }
@@ -58,7 +60,7 @@ export async function generate(
     model.config,
     prompts.map((prompt) => prompt.length + maxNewTokens),
   );
-  const chooser = tokenChooser(options);
+  const chooser = tokenChooser(options, sampleKeys(prompts));
   const outputs = prompts.map((): number[] => []);
   const stopped = prompts.map(() => false);
   let steps: SequenceStep[] = prompts.map((ids, sequence) => ({ sequence, ids }));
@@ -80,7 +82,8 @@ export async function generate(
       }
       outputs[sequence].push(id);
       onToken?.(sequence, id);
-      return [{ sequence, ids: [id] }];
+      stopped[sequence] = isComplete?.(outputs[sequence], sequence) ?? false;
+      return stopped[sequence] ? [] : [{ sequence, ids: [id] }];
     });
   }
   return outputs.map((ids, sequence) => ({
@@ -96,7 +99,21 @@ type TokenChooser = (
   count: number,
 ) => Promise<ArrayLike<number>>;
 
-function tokenChooser(options: GenerateOptions): TokenChooser {
+/**
+ * A key for each prompt's random numbers: its ids, and how often the same prompt came before it, so
+ * that asking twice in one batch gives two samples.
+ */
+function sampleKeys(prompts: readonly ArrayLike<number>[]): string[] {
+  const asked = new Map<string, number>();
+  return prompts.map((prompt) => {
+    const ids = Array.from(prompt).join();
+    const before = asked.get(ids) ?? 0;
+    asked.set(ids, before + 1);
+    return `${ids}#${before}`;
+  });
+}
+
+function tokenChooser(options: GenerateOptions, keys: readonly string[]): TokenChooser {
   const { temperature = 0, topP = 1, topK = 0, seed = 42 } = options;
   if (temperature === 0) {
     // sync: the next step needs the tokens, so one word per sequence comes back
@@ -113,7 +130,7 @@ function tokenChooser(options: GenerateOptions): TokenChooser {
           temperature,
           topP,
           topK,
-          uniform: random(seed, "sample", sequences[i], count).float(),
+          uniform: random(seed, "sample", keys[sequences[i]], count).float(),
         }),
     );
   };

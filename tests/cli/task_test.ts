@@ -43,8 +43,8 @@ interface Ended {
   stderr: string;
 }
 
-/** Runs `body` as a task in a process of its own; sends SIGINT for each line it prints. */
-async function run(body: string): Promise<Ended> {
+/** Runs `body` as a task in a process of its own; sends `signal` for each line it prints. */
+async function run(body: string, signal: Deno.Signal = "SIGINT"): Promise<Ended> {
   const task = new URL("../../src/cli/task.ts", import.meta.url).href;
   const script = `import { runTask } from ${JSON.stringify(task)};
     await runTask(async (signal) => { ${body} });`;
@@ -60,7 +60,7 @@ async function run(body: string): Promise<Ended> {
     let stdout = "";
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
       stdout += text;
-      if (text.includes("ready")) child.kill("SIGINT");
+      if (text.includes("ready")) child.kill(signal);
     }
     return { code: (await child.status).code, stdout, stderr: await stderr };
   } finally {
@@ -79,17 +79,20 @@ Deno.test("runTask: the exit codes of a real process", async () => {
 });
 
 Deno.test({
-  name: "runTask: the first Ctrl-C ends the work cleanly, the second at once",
+  name: "runTask: the first Ctrl-C or SIGTERM ends the work cleanly, the second at once",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const wait = `const timer = setInterval(() => {}, 1000); console.log("ready");`;
-    const [clean, atOnce] = await Promise.all([
-      run(`${wait} await new Promise((ended) => signal.addEventListener("abort", ended));
-        clearInterval(timer); console.log("saved");`),
+    const untilAbort = `${wait} await new Promise((end) => signal.addEventListener("abort", end));
+      clearInterval(timer); console.log("saved");`;
+    const [clean, terminated, atOnce] = await Promise.all([
+      run(untilAbort),
+      run(untilAbort, "SIGTERM"),
       run(`${wait} signal.addEventListener("abort", () => console.log("ready again"));
         await new Promise(() => {});`),
     ]);
     assertEquals([clean.code, clean.stdout], [130, "ready\nsaved\n"]);
+    assertEquals([terminated.code, terminated.stdout], [130, "ready\nsaved\n"]);
     assertStringIncludes(clean.stderr, "press Ctrl-C again");
     assertEquals([atOnce.code, atOnce.stdout], [130, "ready\nready again\n"]);
   },

@@ -92,6 +92,23 @@ Deno.test("EOS ends its sequence alone, and is neither returned nor reported", (
     assertEquals(atOnce, [{ ids: [], finishReason: "stop" }]);
   }));
 
+Deno.test("isComplete ends its sequence alone, with the token that completed it", () =>
+  withModel(async (model) => {
+    const free = await idsOf(model, PROMPTS);
+    const seen: (readonly number[])[] = [];
+    const generations = await generate(model, PROMPTS, {
+      maxNewTokens: 6,
+      eosIds: [],
+      isComplete: (ids, sequence) => {
+        if (sequence === 1) seen.push([...ids]);
+        return sequence === 1 && ids.length === 2;
+      },
+    });
+    assertEquals(generations.map(({ ids }) => ids), [free[0], free[1].slice(0, 2), free[2]]);
+    assertEquals(generations.map(({ finishReason }) => finishReason), ["length", "stop", "length"]);
+    assertEquals(seen, [free[1].slice(0, 1), free[1].slice(0, 2)]);
+  }));
+
 Deno.test("without eosIds, the model's own end a sequence", () =>
   leavesNothing(async (device) => {
     using base = await loadModel(device, BASE, DENSE);
@@ -166,6 +183,7 @@ Deno.test("the same seed gives the same tokens, whatever else is in the batch", 
     const all = await idsOf(model, PROMPTS, hot);
     assertEquals(await idsOf(model, PROMPTS, hot), all);
     assertEquals(await idsOf(model, [PROMPTS[0]], hot), [all[0]]);
+    assertEquals(await idsOf(model, PROMPTS.toReversed(), hot), all.toReversed());
     assertEquals((await idsOf(model, [[5, 6], PROMPTS[1]], hot))[1], all[1]);
     const withEnd = await idsOf(model, PROMPTS, { ...hot, eosIds: [all[0][1]] });
     assertEquals(withEnd, [all[0].slice(0, 1), all[1], all[2]], "one ends, the others go on");
