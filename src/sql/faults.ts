@@ -43,12 +43,12 @@ const BY_CODE: Readonly<Record<number, SqlErrorKind>> = {
 
 const REMEDY: Readonly<Record<SqlErrorKind, string>> = {
   empty: "write one SELECT statement",
-  syntax: "write one SELECT statement in SQLite's dialect",
+  syntax: "write it in SQLite's dialect",
   unknown_table: "use a table of the schema",
   unknown_column: "use a column of the tables in FROM",
   unknown_function: "use a function of SQLite",
   ambiguous: "put the table's name before the column's",
-  not_allowed: "write one SELECT statement that only reads the tables",
+  not_allowed: "write one SELECT statement that only reads tables",
   timeout: "simplify it or raise timeoutMs",
   too_large: "simplify it or raise the limit",
   runtime: "correct the statement",
@@ -66,7 +66,7 @@ export function sqlError(fault: Fault, schema: () => DatabaseSchema): SqlError {
   if (kind === "unknown_table" || kind === "unknown_column") {
     const suggestion = suggest(kind, unknownName(message), schema);
     const remedy = suggestion ? `did you mean ${suggestion}?` : REMEDY[kind];
-    return new SqlError(kind, `Cannot run the query: ${shorten(message)}; ${remedy}`, {
+    return new SqlError(kind, `Cannot run the SQL: ${shorten(message)}; ${remedy}`, {
       offset,
       suggestion,
     });
@@ -76,7 +76,7 @@ export function sqlError(fault: Fault, schema: () => DatabaseSchema): SqlError {
 
 /** An error of a kind that needs no look at the schema. */
 export function failure(kind: SqlErrorKind, what: string, offset?: number): SqlError {
-  return new SqlError(kind, `Cannot run the query: ${shorten(what)}; ${REMEDY[kind]}`, { offset });
+  return new SqlError(kind, `Cannot run the SQL: ${shorten(what)}; ${REMEDY[kind]}`, { offset });
 }
 
 // Messages quote the statement, which can be long.

@@ -106,7 +106,7 @@ class MemoryDatabase implements Database {
   }
 
   [Symbol.dispose](): void {
-    const closed = new SqlError("runtime", "Cannot run the query: the database is closed");
+    const closed = new SqlError("runtime", "Cannot run the SQL: the database is closed");
     this.#connection = Promise.reject(closed);
     this.#connection.catch(() => {}); // nobody may ask again
   }

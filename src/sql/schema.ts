@@ -59,7 +59,7 @@ const SQL_TYPES: Readonly<Record<string, string>> = {
 /**
  * The schema that an entry of a `tables.json` describes (the format of Spider's
  * `tables.json`: https://github.com/taoyds/spider). Indices that name one table form its key
- * together; nothing there says which columns are NOT NULL. Throws a {@linkcode FormatError} that
+ * together; nothing there says which columns are NOT NULL. SQLite's own tables are left out. Throws a {@linkcode FormatError} that
  * names the database where fields are missing or an index points nowhere.
  */
 export function schemaFromTablesJson(entry: TablesJsonEntry): DatabaseSchema {
@@ -99,14 +99,15 @@ export function schemaFromTablesJson(entry: TablesJsonEntry): DatabaseSchema {
   }
   for (const pair of entry.foreign_keys) {
     if (!Array.isArray(pair)) fault(`foreign_keys has ${JSON.stringify(pair)}, which is no pair`);
-    const [from, to] = pair.map((index) => columnAt(index, "foreign_keys"));
+    const [from, to] = [0, 1].map((end) => columnAt(pair[end], "foreign_keys"));
     tables[from[0]].foreignKeys.push({
       columns: [from[1]],
       table: tables[to[0]].name,
       references: [to[1]],
     });
   }
-  return { name, tables };
+  // Some entries list the table in which SQLite counts AUTOINCREMENT. It cannot be declared.
+  return { name, tables: tables.filter(({ name }) => !/^sqlite_/i.test(name)) };
 }
 
 // Checks the fields of an entry that came from a file, and returns the name of its database.
