@@ -13,7 +13,7 @@ export interface ColumnContents {
   readonly reals: number;
   readonly texts: number;
   readonly blobs: number;
-  /** Texts that are a decimal integer of at most 18 digits. */
+  /** Texts that are an integer as SQLite writes it: without zeros before it, and of 64 bits. */
   readonly integerTexts: number;
   /** Texts that are a decimal number, integers included. */
   readonly numberTexts: number;
@@ -33,11 +33,7 @@ const COUNTS: readonly (readonly [keyof ColumnContents, string])[] = [
   ["reals", "typeof(c) = 'real'"],
   ["texts", "typeof(c) = 'text'"],
   ["blobs", "typeof(c) = 'blob'"],
-  [
-    "integerTexts",
-    `${unsigned("c")} GLOB '[0-9]*' AND ${unsigned("c")} NOT GLOB '*[^0-9]*'
-    AND length(c) <= 18`,
-  ],
+  ["integerTexts", "c = CAST(CAST(c AS INTEGER) AS TEXT)"],
   [
     "numberTexts",
     `${unsigned("c")} GLOB '*[0-9]*' AND ${unsigned("c")} NOT GLOB '*[^0-9.]*'

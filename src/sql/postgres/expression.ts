@@ -161,6 +161,7 @@ function unary({ operator, operand: inner }: Of<"unary">, scope: Scope): Value {
   const one = convert(inner, scope);
   if (operator === "+") return { ...one, affinity: "none", column: undefined };
   const number = asNumber(one, "a sign");
+  if (number.kind === "null") return number;
   const literal = number.literal === undefined ? undefined : `-${number.literal}`;
   if (operator === "~" && number.kind !== "integer") throw new Refusal("types", "~ of a real");
   const exact = operator === "~" ? integerStored(number) : number;

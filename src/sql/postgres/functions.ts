@@ -28,7 +28,10 @@ export const AGGREGATES = new Map<string, (x: Value | undefined, distinct: strin
   [
     "count",
     (x, distinct) =>
-      value(`COUNT(${x ? distinct + plain(x).sql : "*"})`, { kind: "integer", nullable: false }),
+      value(`COUNT(${x ? distinct + countable(x, distinct) : "*"})`, {
+        kind: "integer",
+        nullable: false,
+      }),
   ],
   ["sum", (x, distinct) => {
     const number = asNumber(present(x), "a sum");
@@ -52,6 +55,10 @@ export const AGGREGATES = new Map<string, (x: Value | undefined, distinct: strin
   ["max", (x) => extreme("MAX", x)],
 ]);
 
+function countable(x: Value, distinct: string): string {
+  return (distinct ? known(plain(x), "DISTINCT") : plain(x)).sql;
+}
+
 function extreme(name: string, x: Value | undefined): Value {
   const one = known(plain(present(x)), `${name.toLowerCase()}()`);
   const { kind, storage, digits } = one;
@@ -59,7 +66,7 @@ function extreme(name: string, x: Value | undefined): Value {
 }
 
 function present(x: Value | undefined): Value {
-  if (x) return x;
+  if (x && x.kind !== "null") return x;
   throw new Refusal("function", "an aggregate has no operand");
 }
 

@@ -87,8 +87,11 @@ function equality(tree: Expression, scope: Scope): Edge[] {
   const edge = (from: BoundColumn | "constant" | undefined, to: typeof from): Edge[] => {
     if (typeof to !== "object" || from === undefined) return [];
     if (from === "constant") return [{ to }];
-    // Many texts are equal to one number, such as '1' and '01'.
-    const sound = isNumber(from) ? isNumber(to) : isText(from) && (isText(to) || isNumber(to));
+    // Many texts may be equal to one number, such as '1' and '01'.
+    const oneText = from.kind === "integer" && to.digits === "integer";
+    const sound = isNumber(from)
+      ? isNumber(to) || oneText
+      : isText(from) && (isText(to) || isNumber(to));
     return sound ? [{ from, to }] : [];
   };
   return [...edge(a, b), ...edge(b, a)];

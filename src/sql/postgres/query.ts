@@ -8,7 +8,7 @@ import { orderSql } from "./call.ts";
 import { lower, type PostgresSchema } from "./schema.ts";
 import type { Converted, Scope, Statement, SubqueryOptions } from "./scope.ts";
 import { convertSelect, innerScope } from "./select.ts";
-import { Refusal, unified } from "./value.ts";
+import { known, Refusal, unified } from "./value.ts";
 
 /** A query over a schema. Throws a {@linkcode Refusal} where it cannot be converted. */
 export function convertWhole(query: Query, schema: PostgresSchema): string {
@@ -16,7 +16,9 @@ export function convertWhole(query: Query, schema: PostgresSchema): string {
     schema,
     convert: (inner, parent, options) => convertQuery(inner, statement, parent, options),
   };
-  return convertQuery(query, statement).sql;
+  const { sql, columns } = convertQuery(query, statement);
+  for (const { value } of columns) if (value.kind === "mixed") known(value, "the result");
+  return sql;
 }
 
 function convertQuery(

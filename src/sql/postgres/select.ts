@@ -16,7 +16,7 @@ import {
   sourceNamed,
   type SubqueryOptions,
 } from "./scope.ts";
-import { plain, Refusal, type Value } from "./value.ts";
+import { known, plain, Refusal, type Value } from "./value.ts";
 
 /** A column of the result. */
 interface Output {
@@ -66,17 +66,20 @@ export function convertSelect(
 
   const items = select.items.map((item) => outputs(item, scope));
   const having = select.having ? condition(select.having, scope).sql : "";
-  const order = orderBy.flatMap((term) =>
-    orderTerm(term, { select, outputs: items.flat(), scope })
-  );
+  const isOneRow = group.length === 0 &&
+    (scope.aggregates.count > 0 || select.having !== undefined);
+  const order = isOneRow
+    ? []
+    : orderBy.flatMap((term) => orderTerm(term, { select, outputs: items.flat(), scope }));
 
   const groups = group.map(({ sql }) => sql);
-  if (group.length > 0 || scope.aggregates.count > 0 || select.having) {
+  if (group.length > 0 || scope.aggregates.count > 0 || isOneRow) {
     const keys = group.flatMap(({ column }) => column ? [column] : []);
     for (const column of furtherKeys(select, scope, keys)) groups.push(uniqueSql(column, scope));
   }
   const columns = items.flat();
   const results = columns.map(({ value }, index) => change ? change(value, index) : value);
+  if (select.distinct) { for (const one of results) known(one, "DISTINCT"); }
   const changed = results.some((one, index) => one.sql !== columns[index].value.sql);
   const list = changed
     ? results.map(({ sql }, index) => sql + suffix(columns[index]))
@@ -107,14 +110,14 @@ function itemSql(item: Item, [first]: readonly Output[]): string {
 // A plain column, or an expression that the result may have, too.
 function groupKey(tree: Expression, { items }: Select, scope: Scope): Value {
   const position = tree.kind === "number" ? Number(tree.text) : undefined;
-  if (position === undefined) return notConstant(plain(convert(tree, scope)));
+  if (position === undefined) return checkKey(plain(convert(tree, scope)));
   const item = items[position - 1];
   if (item?.kind !== "expression") throw new Refusal("unsupported", `GROUP BY ${position}`);
-  return notConstant(plain(convert(item.expression, withoutAliases(scope))));
+  return checkKey(plain(convert(item.expression, withoutAliases(scope))));
 }
 
-function notConstant(key: Value): Value {
-  if (key.literal === undefined && key.kind !== "null") return key;
+function checkKey(key: Value): Value {
+  if (key.literal === undefined && key.kind !== "null") return known(key, "GROUP BY");
   throw new Refusal("unsupported", `GROUP BY of the constant ${key.sql}`);
 }
 
@@ -160,7 +163,13 @@ function orderTerm(
     const output = outputs.find(({ alias }) =>
       alias !== undefined && lower(alias) === lower(tree.name)
     );
-    if (output) return [orderSql(output.value, term, quoteIdentifier(output.alias!))];
+    if (output) {
+      const same = outputs.filter((one) => nameOf(one) === lower(tree.name)).length;
+      const text = same === 1
+        ? quoteIdentifier(output.alias!)
+        : String(outputs.indexOf(output) + 1);
+      return [orderSql(output.value, term, text)];
+    }
   }
   const key = plain(convert(tree, scope));
   if (key.literal !== undefined || key.kind === "null") return []; // orders nothing
@@ -177,11 +186,14 @@ function orderTerm(
 function safeOrder(key: Value, outputs: readonly Output[]): string {
   const { column } = key;
   if (!column || key.sql !== columnSql(column)) return key.sql;
-  const named = (output: Output) => {
-    const implicit = output.name ?? /^CAST\((?:\w+\.)?(\w+) AS /.exec(output.sql)?.[1] ??
-      /^(\w+)\(/.exec(output.sql)?.[1];
-    return implicit !== undefined && lower(implicit) === lower(column.name);
-  };
-  const clash = outputs.some((output) => named(output) && output.value.column !== column);
+  const clash = outputs.some((output) =>
+    nameOf(output) === lower(column.name) && output.value.column !== column
+  );
   return clash ? columnSql(column, column.label) : key.sql;
+}
+
+// The name that PostgreSQL gives to a column of the result, in lower case.
+function nameOf({ name, sql }: Output): string | undefined {
+  const given = name ?? /^CAST\((?:\w+\.)?(\w+) AS /.exec(sql)?.[1] ?? /^(\w+)\(/.exec(sql)?.[1];
+  return given && lower(given);
 }
