@@ -11,6 +11,7 @@ import { asNumber, castTo, integerStored } from "./number.ts";
 import { type BoundColumn, resolve, type Scope } from "./scope.ts";
 import {
   isNumber,
+  known,
   LEVEL,
   operand,
   plain,
@@ -121,11 +122,19 @@ function named(tree: Of<"column">, scope: Scope): Value {
   if (meaning.kind === "boolean") return number(meaning.is ? "1" : "0");
   // The alias stands for its expression, also in a subquery of this one.
   if (meaning.kind === "alias") return convert(meaning.expression, withoutAliases(meaning.scope));
-  meaning.scope.bare.push(meaning.column);
-  return columnValue(meaning.column, {
+  const { column, scope: { outer, constant, bare } } = meaning;
+  const found = columnValue(column, {
     qualified: tree.table !== undefined,
-    outer: meaning.scope.outer.has(sourceOf(meaning.column, meaning.scope)),
+    outer: outer.has(sourceOf(column, meaning.scope)),
   });
+  const isHere = meaning.scope.sources === scope.sources;
+  if (isHere && constant.has(column) && !scope.aggregates.forbidden) {
+    // As good as any other aggregate: there is but one value, or no row and so NULL.
+    const { sql } = known(found, "max()");
+    return { ...found, sql: `MAX(${sql})`, column: undefined, nullable: true };
+  }
+  bare.push(column);
+  return found;
 }
 
 /** SQLite's aliases are not known in the result itself. */
@@ -142,11 +151,12 @@ export function columnValue(
   column: BoundColumn,
   { qualified, outer }: { qualified: boolean; outer: boolean },
 ): Value {
-  const { kind, affinity, digits, storage, label, notNull } = column;
+  const { kind, affinity, digits, dates, storage, label, notNull } = column;
   return value(columnSql(column, qualified ? label : undefined), {
     kind,
     affinity,
     digits,
+    dates,
     column,
     nullable: outer || !notNull,
     ...(storage ? { storage } : {}),
@@ -284,8 +294,8 @@ function within({ not, operand: inner, among }: Of<"in">, scope: Scope): Value {
 function scalar(query: Query, scope: Scope): Value {
   const { sql, columns } = scope.statement.convert(query, scope);
   if (columns.length !== 1) throw new Refusal("syntax", "a query of several columns is a value");
-  const { kind, affinity, storage, digits } = columns[0].value;
-  return plain(value(`(${sql})`, { kind, affinity, storage, digits }));
+  const { kind, affinity, storage, digits, dates } = columns[0].value;
+  return plain(value(`(${sql})`, { kind, affinity, storage, digits, dates }));
 }
 
 function choice(tree: Of<"case">, scope: Scope): Value {

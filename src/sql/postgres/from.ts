@@ -73,9 +73,9 @@ function bindTable(table: PostgresTable, label: string): BoundSource {
 function bindConverted({ columns }: Converted, label: string): BoundSource {
   const named = columns.flatMap(({ name, value }): BoundColumn[] => {
     if (name === undefined) return [];
-    const { affinity, digits, nullable, storage } = value;
+    const { affinity, digits, dates, nullable, storage } = value;
     const kind = value.kind === "null" || value.kind === "boolean" ? "mixed" : value.kind;
-    return [{ name, label, kind, affinity, digits, storage, notNull: !nullable }];
+    return [{ name, label, kind, affinity, digits, dates, storage, notNull: !nullable }];
   });
   return { label, columns: named, primaryKey: [], isTable: false };
 }

@@ -61,8 +61,8 @@ function countable(x: Value, distinct: string): string {
 
 function extreme(name: string, x: Value | undefined): Value {
   const one = known(plain(present(x)), `${name.toLowerCase()}()`);
-  const { kind, storage, digits } = one;
-  return value(`${name}(${one.sql})`, { kind, storage, digits });
+  const { kind, storage, digits, dates } = one;
+  return value(`${name}(${one.sql})`, { kind, storage, digits, dates });
 }
 
 function present(x: Value | undefined): Value {
@@ -115,6 +115,13 @@ export const FUNCTIONS = new Map<string, Conversion>([
   ["date", ([x]) => dateCast(x, "date")],
   ["datetime", ([x]) => dateCast(x, "timestamp")],
   ["strftime", strftime],
+  // SQLite's day begins at noon.
+  ["julianday", ([x]) =>
+    value(`EXTRACT(JULIAN FROM ${asDate(x).sql}) - 0.5`, {
+      kind: "real",
+      level: LEVEL.sum,
+      nullable: x.nullable,
+    })],
 ]);
 
 /** How many operands they take. */
@@ -136,6 +143,7 @@ export const ARITY: Readonly<Record<string, readonly [least: number, most: numbe
   date: [1, 1],
   datetime: [1, 1],
   strftime: [2, 2],
+  julianday: [1, 1],
 };
 
 function sqls(values: readonly Value[]): string {
@@ -211,7 +219,7 @@ const DATE_CODES: Readonly<Record<string, string>> = {
 };
 
 function strftime([format, x]: readonly Value[]): Value {
-  checkDate(x);
+  const date = asDate(x);
   const pieces = format.literal?.match(/%[A-Za-z]|[^%A-Za-z"\\]+/g);
   if (!pieces || pieces.join("") !== format.literal) {
     throw new Refusal("dates", `strftime() with the format ${format.sql}`);
@@ -220,7 +228,7 @@ function strftime([format, x]: readonly Value[]): Value {
   if (codes.includes(undefined as unknown as string)) {
     throw new Refusal("dates", `strftime() with the format ${format.sql}`);
   }
-  return value(`TO_CHAR(${x.sql}, '${codes.join("").replaceAll("'", "''")}')`, {
+  return value(`TO_CHAR(${date.sql}, '${codes.join("").replaceAll("'", "''")}')`, {
     kind: "text",
     nullable: x.nullable,
     ...(pieces.length === 1 && pieces[0] in DATE_CODES ? { digits: "integer" as const } : {}),
@@ -228,12 +236,14 @@ function strftime([format, x]: readonly Value[]): Value {
 }
 
 function dateCast(x: Value, kind: "date" | "timestamp"): Value {
-  checkDate(x);
-  return cast(x, kind, { kind, affinity: "none" });
+  const date = asDate(x);
+  if (date.kind === kind) return { ...date, affinity: "none", column: undefined };
+  return cast(date, kind, { kind, affinity: "none" });
 }
 
-function checkDate(x: Value): void {
-  if (x.kind === "date" || x.kind === "timestamp") return;
+function asDate(x: Value): Value {
+  if (x.kind === "date" || x.kind === "timestamp") return x;
+  if (x.dates) return cast(x, x.dates, { kind: x.dates });
   throw new Refusal("dates", `a date function of ${x.sql}, which is not known to hold dates`);
 }
 

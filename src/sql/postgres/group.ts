@@ -34,6 +34,11 @@ export function furtherKeys(
   });
 }
 
+/** Columns that have the same value in all rows, if there are any rows. */
+export function constants(select: Select, scope: Scope): ReadonlySet<BoundColumn> {
+  return closure([], edges(select, scope), scope.sources);
+}
+
 function isFixed({ primaryKey }: BoundSource, fixed: ReadonlySet<BoundColumn>): boolean {
   return primaryKey.length > 0 && primaryKey.every((column) => fixed.has(column));
 }

@@ -30,6 +30,8 @@ export interface PostgresColumn extends Column {
   readonly affinity: Affinity;
   /** Its texts are all integers, or all numbers, as far as the contents were read. */
   readonly digits?: "integer" | "number";
+  /** Its texts are all dates, or all times, of the one form that PostgreSQL writes. */
+  readonly dates?: "date" | "timestamp";
 }
 
 /** A table whose columns have PostgreSQL types. */
@@ -115,7 +117,7 @@ function postgresColumn(column: Column, counts: ColumnContents | undefined): Pos
     notNull: column.notNull && !counts?.nulls,
     kind,
     affinity: comparing === "blob" ? "none" : comparing,
-    ...(kind === "text" && counts ? observedDigits(counts) : {}),
+    ...(kind === "text" && counts ? observedForms(counts) : {}),
   };
 }
 
@@ -150,10 +152,11 @@ function observedKind(counts: ColumnContents, declared: Kind): Kind {
   return reals === 0 ? "integer" : integers === 0 ? "real" : "numeric";
 }
 
-function observedDigits(counts: ColumnContents): { digits?: "integer" | "number" } {
-  if (counts.texts === 0) return {};
-  if (counts.integerTexts === counts.texts) return { digits: "integer" };
-  return counts.numberTexts === counts.texts ? { digits: "number" } : {};
+function observedForms(counts: ColumnContents): Pick<PostgresColumn, "digits" | "dates"> {
+  const { texts, integerTexts, numberTexts, dates, timestamps } = counts;
+  if (texts === 0) return {};
+  if (numberTexts === texts) return { digits: integerTexts === texts ? "integer" : "number" };
+  return dates === texts ? { dates: "date" } : timestamps === texts ? { dates: "timestamp" } : {};
 }
 
 function postgresType(kind: Kind, affinity: string): string {

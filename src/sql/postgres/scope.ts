@@ -63,6 +63,8 @@ export interface Scope {
   readonly bare: BoundColumn[];
   /** Texts of the expressions of GROUP BY. */
   readonly keys: Set<string>;
+  /** Columns of a result of one row that have one value in all rows: an aggregate has to say so. */
+  readonly constant: Set<BoundColumn>;
   /** How many aggregates were met, and whether there may be none at the place. */
   readonly aggregates: { count: number; forbidden: boolean };
 }
@@ -89,6 +91,9 @@ export function resolve(name: ColumnName, scope: Scope): Meaning {
   if (name.doubtful) return { kind: "string" };
   const constant = name.table === undefined && /^(true|false)$/i.exec(name.name);
   if (constant) return { kind: "boolean", is: lower(constant[0]) === "true" };
+  if (name.table === undefined && /^current_(date|time|timestamp)$/i.test(name.name)) {
+    throw new Refusal("dates", `${name.name} is another one each time`);
+  }
   const full = name.table === undefined ? name.name : `${name.table}.${name.name}`;
   throw new Refusal("unknown_name", `there is no column ${full}`);
 }

@@ -7,7 +7,7 @@ import type { Expression, Item, OrderTerm, Select } from "../select_tree.ts";
 import { orderSql } from "./call.ts";
 import { columnSql, columnValue, condition, convert, withoutAliases } from "./expression.ts";
 import { convertFrom } from "./from.ts";
-import { furtherKeys } from "./group.ts";
+import { constants, furtherKeys } from "./group.ts";
 import { lower } from "./schema.ts";
 import {
   type BoundColumn,
@@ -46,6 +46,7 @@ export function innerScope(
     outer: new Set(),
     bare: [],
     keys: new Set(),
+    constant: new Set(),
     aggregates: { count: 0, forbidden: false },
   };
 }
@@ -64,23 +65,30 @@ export function convertSelect(
   scope.bare.length = 0;
   for (const { sql } of group) scope.keys.add(sql);
 
-  const items = select.items.map((item) => outputs(item, scope));
-  const having = select.having ? condition(select.having, scope).sql : "";
+  let { items, having } = body(select, scope);
   const isOneRow = group.length === 0 &&
     (scope.aggregates.count > 0 || select.having !== undefined);
+  if (isOneRow && scope.bare.length > 0) {
+    for (const column of constants(select, scope)) scope.constant.add(column);
+    scope.bare.length = 0;
+    ({ items, having } = body(select, scope));
+  }
+  const columns = items.flat();
   const order = isOneRow
     ? []
-    : orderBy.flatMap((term) => orderTerm(term, { select, outputs: items.flat(), scope }));
+    : orderBy.flatMap((term) => orderTerm(term, { select, outputs: columns, scope }));
 
   const groups = group.map(({ sql }) => sql);
   if (group.length > 0 || scope.aggregates.count > 0 || isOneRow) {
     const keys = group.flatMap(({ column }) => column ? [column] : []);
     for (const column of furtherKeys(select, scope, keys)) groups.push(uniqueSql(column, scope));
   }
-  const columns = items.flat();
   const results = columns.map(({ value }, index) => change ? change(value, index) : value);
-  if (select.distinct) { for (const one of results) known(one, "DISTINCT"); }
+  if (select.distinct) results.forEach((one) => known(one, "DISTINCT"));
   const changed = results.some((one, index) => one.sql !== columns[index].value.sql);
+  if (changed && order.length > 0) {
+    throw new Refusal("types", "a part of a comparison is ordered and of another type");
+  }
   const list = changed
     ? results.map(({ sql }, index) => sql + suffix(columns[index]))
     : select.items.map((item, index) => itemSql(item, items[index]));
@@ -95,6 +103,14 @@ export function convertSelect(
   return {
     sql: parts.filter((part) => part !== "").join(" "),
     columns: columns.map(({ name }, index) => ({ name, value: results[index] })),
+  };
+}
+
+// The result and HAVING, which see the groups.
+function body({ items, having }: Select, scope: Scope) {
+  return {
+    items: items.map((item) => outputs(item, scope)),
+    having: having ? condition(having, scope).sql : "",
   };
 }
 

@@ -67,6 +67,7 @@ export interface Value {
   readonly column?: BoundColumn;
   /** As in {@linkcode PostgresColumn}. */
   readonly digits?: "integer" | "number";
+  readonly dates?: "date" | "timestamp";
 }
 
 /** A value that is nothing but its text. */
@@ -103,7 +104,7 @@ export function quote(text: string): string {
 
 /** `CAST(x AS type)` with what is known of `x` where nothing else is given. */
 export function cast(x: Value, type: string, known: Partial<Value>): Value {
-  const { literal: _literal, column: _column, ...rest } = x;
+  const { literal: _literal, column: _column, dates: _dates, ...rest } = x;
   return { ...rest, ...known, sql: `CAST(${x.sql} AS ${type})`, level: LEVEL.atom };
 }
 
