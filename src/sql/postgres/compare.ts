@@ -3,7 +3,7 @@
  * https://www.sqlite.org/datatype3.html#type_conversions_prior_to_comparison
  * @module
  */
-import { castDigits, looksNumeric, numberOrNull } from "./number.ts";
+import { castDigits, looksNumeric, numberOrGreater } from "./number.ts";
 import {
   asText,
   isNumber,
@@ -52,8 +52,8 @@ export function comparable(left: Value, operator: Comparison, right: Value): [Va
   const b = plain(known(right, "a comparison"));
   if (a.kind === "null" || b.kind === "null" || (isNumber(a) && isNumber(b))) return [a, b];
   if (isText(a) && isText(b)) return comparableTexts(a, operator, b);
-  if (isNumber(a)) return comparableMixed(a, operator, b);
-  const [number, text] = comparableMixed(b, operator, a);
+  if (isNumber(a)) return comparableMixed(a, b);
+  const [number, text] = comparableMixed(b, a);
   return [text, number];
 }
 
@@ -87,7 +87,7 @@ function isLiteralOf({ literal }: Value, { kind }: Value): boolean {
     time.toISOString().replace("T", " ").startsWith(literal);
 }
 
-function comparableMixed(number: Value, operator: Comparison, text: Value): [Value, Value] {
+function comparableMixed(number: Value, text: Value): [Value, Value] {
   if (text.literal !== undefined) {
     // A number of a column or cast turns a text into a number, if it looks like one.
     if (number.affinity !== "numeric" || !looksNumeric(text.literal)) throw mismatch(number, text);
@@ -100,10 +100,8 @@ function comparableMixed(number: Value, operator: Comparison, text: Value): [Val
   }
   if (text.affinity === "numeric") throw mismatch(number, text);
   if (number.affinity === "numeric") {
-    const turned = castDigits(text, "number");
-    if (turned) return [number, turned];
-    if (operator !== "=" || text.kind !== "text") throw mismatch(number, text);
-    return [number, numberOrNull(text)];
+    if (text.kind !== "text") throw mismatch(number, text);
+    return [number, castDigits(text, "number") ?? numberOrGreater(text)];
   }
   if (text.affinity !== "text") throw mismatch(number, text);
   if (number.literal === undefined) return [asText(number, "a comparison with a text"), text];

@@ -46,12 +46,18 @@ export function castDigits(x: Value, to: "integer" | "number"): Value | undefine
   return to === "number" ? number : truncated(number);
 }
 
-/** A text as a number where it is one, and NULL elsewhere. */
-export function numberOrNull(x: Value): Value {
+/**
+ * A text as what SQLite compares with a number: the number that it is, or a text, which is greater
+ * than any number, as in PostgreSQL NaN is.
+ */
+export function numberOrGreater(x: Value): Value {
   const text = operand(x, LEVEL.other);
-  return value(`CASE WHEN ${text} ~ '${NUMBER}' THEN CAST(${x.sql} AS numeric) END`, {
+  const number = `WHEN ${text} ~ '${NUMBER}' THEN CAST(${x.sql} AS numeric)`;
+  const rest = x.nullable ? `WHEN ${operand(x, LEVEL.is)} IS NOT NULL THEN 'NaN'` : "ELSE 'NaN'";
+  return value(`CASE ${number} ${rest} END`, {
     kind: "numeric",
     affinity: "numeric",
+    nullable: x.nullable,
   });
 }
 
@@ -61,7 +67,7 @@ export function castTo(x: Value, type: string): Value {
   const affinity = declaredAffinity(type);
   if (affinity === "text") return { ...asText(one, "a cast to text"), affinity: "text" };
   if (affinity === "blob") throw new Refusal("types", "a cast to a blob");
-  if (one.kind === "null") return { ...cast(one, "bigint", {}), affinity: "numeric" };
+  if (one.kind === "null") return one;
   return { ...numberOf(one, affinity), affinity: "numeric" };
 }
 

@@ -8,7 +8,7 @@ import { orderSql } from "./call.ts";
 import { lower, type PostgresSchema } from "./schema.ts";
 import type { Converted, Scope, Statement, SubqueryOptions } from "./scope.ts";
 import { convertSelect, innerScope } from "./select.ts";
-import { known, Refusal, unified } from "./value.ts";
+import { cast, known, Refusal, unified, type Value } from "./value.ts";
 
 /** A query over a schema. Throws a {@linkcode Refusal} where it cannot be converted. */
 export function convertWhole(query: Query, schema: PostgresSchema): string {
@@ -72,7 +72,7 @@ function convertCompound(
   const after = selects.map((select, part) =>
     one(select, {
       change: (_, index) => {
-        const value = merged[index].values[part];
+        const value = typedNull(merged[index].values[part], merged[index].like.kind);
         return change ? change(value, index) : value;
       },
     })
@@ -84,6 +84,12 @@ function convertCompound(
   const order = orderBy.map((term) => compoundOrder(term, { first, columns }));
   const sql = joined(after, rest.map(({ operator }) => operator));
   return { columns, sql: order.length > 0 ? `${sql} ORDER BY ${order.join(", ")}` : sql };
+}
+
+// PostgreSQL takes a NULL without a type for a text as soon as there is DISTINCT.
+function typedNull(value: Value, kind: Value["kind"]): Value {
+  if (value.kind !== "null" || kind === "null" || kind === "text") return value;
+  return cast(value, kind === "date" || kind === "timestamp" ? kind : "numeric", {});
 }
 
 // SQLite joins them from left to right, PostgreSQL those with INTERSECT first.

@@ -6,7 +6,7 @@ import type { Database, SqlValue } from "../../../src/sql/database.ts";
 import type { PostgresSchema } from "../../../src/sql/postgres/schema.ts";
 import { convertWhole } from "../../../src/sql/postgres/query.ts";
 import { parseSelect } from "../../../src/sql/select_parse.ts";
-import type { Query } from "../../../src/sql/select_tree.ts";
+import type { Expression, Query, Select } from "../../../src/sql/select_tree.ts";
 import type { Postgres, Row } from "./pglite.ts";
 
 /**
@@ -31,16 +31,18 @@ export async function agree(
   if (!other) return { agreement: "error", detail: error };
   const query = parseSelect(sql);
   const [a, b] = [sqlite.map(rowText), other.map(rowText)];
-  const ordered = query.orderBy.length > 0;
+  const ordered = query.orderBy.some(({ expression }) => !isConstant(expression));
   if (isSameList(ordered ? a : a.toSorted(), ordered ? b : b.toSorted())) {
     return { agreement: "same", detail: "" };
   }
   const show = (rows: readonly string[]) => rows.slice(0, 3).join(" ");
   const detail = `${a.length}: ${show(a)} | ${b.length}: ${show(b)}`;
-  if (!ordered) return { agreement: "differs", detail };
-  const { rows: all } = await postgres.query(convertWhole(withKeys(query), schema));
-  const width = sqlite[0]?.length ?? other[0]?.length ?? 0;
-  const tied = all !== undefined && a.length === b.length && isOrderOf(a, { all, width, query });
+  if (!ordered && !query.limit) return { agreement: "differs", detail };
+  const { tree, keys } = withKeys(query);
+  const { rows: all } = await postgres.query(convertWhole(tree, schema));
+  const tied = all !== undefined && a.length === b.length &&
+    keys.every((key) => key !== undefined) &&
+    isOrderOf(a, { all, width: sqlite[0]?.length ?? 0, keys: keys as number[], query });
   return { agreement: tied ? "tie" : "differs", detail };
 }
 
@@ -58,34 +60,55 @@ function isSameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((one, index) => one === b[index]);
 }
 
-// Without LIMIT, and with the keys of ORDER BY as further columns of the result.
-function withKeys(query: Query): Query {
-  const { first, rest, orderBy } = query;
-  const whole = { ...query, limit: undefined, offset: undefined };
-  if (first.distinct || rest.length > 0) return whole;
-  const aliases = new Map(
-    first.items.flatMap((item) =>
-      item.kind === "expression" && item.alias ? [[item.alias.toLowerCase(), item.expression]] : []
-    ),
+// SQLite takes a whole number for the position of a column; any other constant orders nothing.
+function isConstant(tree: Expression): boolean {
+  return tree.kind === "string" || tree.kind === "null" ||
+    (tree.kind === "number" && !/^\d+$/.test(tree.text));
+}
+
+// Without LIMIT, and with the keys of ORDER BY as further columns of the result, where there may be
+// some. `keys`: at which places of a row they are, counted from its end if negative.
+function withKeys(query: Query): { tree: Query; keys: readonly (number | undefined)[] } {
+  const { first, rest } = query;
+  const tree = { ...query, limit: undefined, offset: undefined };
+  const terms = query.orderBy.map(({ expression }) => expression).filter((one) => !isConstant(one));
+  const places = terms.map((expression) => placeOf(expression, first));
+  if (first.distinct || rest.length > 0) return { tree, keys: places };
+  const further = terms.filter((_, index) => places[index] === undefined);
+  const items = further.map((expression) => ({ kind: "expression" as const, expression }));
+  let next = -items.length;
+  return {
+    tree: { ...tree, first: { ...first, items: [...first.items, ...items] } },
+    keys: places.map((place) => place ?? next++),
+  };
+}
+
+function placeOf(expression: Expression, { items }: Select): number | undefined {
+  if (expression.kind === "number") return Number(expression.text) - 1;
+  if (items.some(({ kind }) => kind === "star")) return undefined;
+  const text = (tree: Expression) => JSON.stringify(tree).toLowerCase();
+  const place = items.findIndex((item) =>
+    item.kind === "expression" &&
+    (item.alias === undefined
+      ? text(item.expression) === text(expression)
+      : expression.kind === "column" && expression.table === undefined &&
+        expression.name.toLowerCase() === item.alias.toLowerCase())
   );
-  const items = orderBy.map(({ expression }) => {
-    const named = expression.kind === "column" && !expression.table;
-    const meant = named ? aliases.get(expression.name.toLowerCase()) : undefined;
-    const at = expression.kind === "number" ? first.items[Number(expression.text) - 1] : undefined;
-    const chosen = at?.kind === "expression" ? at.expression : undefined;
-    return { kind: "expression" as const, expression: chosen ?? meant ?? expression };
-  });
-  return { ...whole, first: { ...first, items: [...first.items, ...items] } };
+  return place < 0 ? undefined : place;
 }
 
 /** Whether rows are those of an ordered result, which may be cut off, up to rows with equal keys. */
 function isOrderOf(
   rows: readonly string[],
-  { all, width, query }: { all: readonly Row[]; width: number; query: Query },
+  { all, width, keys, query }: {
+    all: readonly Row[];
+    width: number;
+    keys: readonly number[];
+    query: Query;
+  },
 ): boolean {
   const offset = query.offset?.kind === "number" ? Number(query.offset.text) : 0;
-  if (all.length > 0 && all[0].length === width) return false; // the keys are not known
-  const ties = [...Map.groupBy(all, (row) => rowText(row.slice(width))).values()]
+  const ties = [...Map.groupBy(all, (row) => rowText(keys.map((key) => row.at(key)!))).values()]
     .map((tie) => tie.map((row) => rowText(row.slice(0, width))));
   let at = 0;
   for (const tie of ties) {
