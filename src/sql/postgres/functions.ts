@@ -115,13 +115,15 @@ export const FUNCTIONS = new Map<string, Conversion>([
   ["date", ([x]) => dateCast(x, "date")],
   ["datetime", ([x]) => dateCast(x, "timestamp")],
   ["strftime", strftime],
-  // SQLite's day begins at noon.
-  ["julianday", ([x]) =>
-    value(`EXTRACT(JULIAN FROM ${asDate(x).sql}) - 0.5`, {
+  ["julianday", ([x]) => {
+    // It is of double precision, as differences of two show, and its days begin at noon.
+    const { sql } = asDate(x);
+    return value(`CAST(EXTRACT(JULIAN FROM ${sql}) - 0.5 AS double precision)`, {
       kind: "real",
-      level: LEVEL.sum,
+      storage: "double",
       nullable: x.nullable,
-    })],
+    });
+  }],
 ]);
 
 /** How many operands they take. */

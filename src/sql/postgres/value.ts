@@ -117,7 +117,7 @@ export function plain(x: Value): Value {
 export function asText(x: Value, purpose: string): Value {
   if (x.kind === "text" || x.kind === "null") return x;
   if (x.kind === "date" || x.kind === "timestamp") return cast(x, "text", { kind: "text" });
-  if (x.literal !== undefined && /^-?\d+$/.test(x.literal)) {
+  if (x.literal !== undefined && /^(0|-?[1-9]\d*)$/.test(x.literal)) {
     return value(quote(x.literal), { kind: "text", literal: x.literal, nullable: false });
   }
   if (x.kind === "integer" || x.kind === "boolean") {

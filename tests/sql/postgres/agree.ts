@@ -6,7 +6,7 @@ import type { Database, SqlValue } from "../../../src/sql/database.ts";
 import type { PostgresSchema } from "../../../src/sql/postgres/schema.ts";
 import { convertWhole } from "../../../src/sql/postgres/query.ts";
 import { parseSelect } from "../../../src/sql/select_parse.ts";
-import type { Expression, Query, Select } from "../../../src/sql/select_tree.ts";
+import type { Expression, Item, Query, Select } from "../../../src/sql/select_tree.ts";
 import type { Postgres, Row } from "./pglite.ts";
 
 /**
@@ -62,6 +62,7 @@ function isSameList(a: readonly string[], b: readonly string[]): boolean {
 
 // SQLite takes a whole number for the position of a column; any other constant orders nothing.
 function isConstant(tree: Expression): boolean {
+  if (tree.kind === "unary") return tree.operand.kind === "number" || isConstant(tree.operand);
   return tree.kind === "string" || tree.kind === "null" ||
     (tree.kind === "number" && !/^\d+$/.test(tree.text));
 }
@@ -87,13 +88,14 @@ function placeOf(expression: Expression, { items }: Select): number | undefined 
   if (expression.kind === "number") return Number(expression.text) - 1;
   if (items.some(({ kind }) => kind === "star")) return undefined;
   const text = (tree: Expression) => JSON.stringify(tree).toLowerCase();
-  const place = items.findIndex((item) =>
-    item.kind === "expression" &&
-    (item.alias === undefined
-      ? text(item.expression) === text(expression)
-      : expression.kind === "column" && expression.table === undefined &&
-        expression.name.toLowerCase() === item.alias.toLowerCase())
-  );
+  const named = (item: Item) =>
+    item.kind === "expression" && expression.kind === "column" && expression.table === undefined &&
+    item.alias?.toLowerCase() === expression.name.toLowerCase();
+  const place = items.some(named)
+    ? items.findIndex(named)
+    : items.findIndex((item) =>
+      item.kind === "expression" && text(item.expression) === text(expression)
+    );
   return place < 0 ? undefined : place;
 }
 

@@ -47,6 +47,9 @@ const LITERALS = [
   "'1.50'",
 ];
 
+const NUMBERS = "0 1 2 5 -7 1.5 0.5 2.0".split(" ");
+const TEXTS = ["'ab'", "'10'", "''", "'B'", "'2020-01-31'"];
+
 /** A generator of queries; `random` gives numbers from 0 to 1. */
 export function randomQueries(random: () => number): () => string {
   const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)];
@@ -55,10 +58,43 @@ export function randomQueries(random: () => number): () => string {
   let columns: readonly string[] = [];
 
   const column = () => pick(columns);
-  const atom = () => chance(0.65) ? column() : pick(LITERALS);
+  // Mostly of one class, so that not most queries are refused.
+  const among = (names: RegExp) => {
+    const some = columns.filter((name) => names.test(name));
+    return some.length > 0 ? pick(some) : column();
+  };
+  const numeric = () =>
+    chance(0.7) ? among(/\b(id|n|r|amount|flag|\w+_id|price)$|order|^c$/) : pick(NUMBERS);
+  const textual = () => chance(0.7) ? among(/\b(s|code|free|d)$|Name|^q$/) : pick(TEXTS);
+  const dated = () => among(/\b(day|seen|d)$/);
+  const atom = () =>
+    chance(0.1) ? column() : chance(0.1) ? pick(LITERALS) : pick([numeric, textual])();
+
+  const number = (depth: number): string => {
+    if (depth <= 0) return numeric();
+    const x = () => number(depth - 1);
+    return pick([
+      numeric,
+      () => `${x()} ${pick(["+", "-", "*", "/", "%"])} ${x()}`,
+      () => `(${x()} ${pick(["+", "-", "*", "/"])} ${x()})`,
+      () => `round(${x()}${pick(["", ", 1", ", 2"])})`,
+      () => `${pick(["length", "-", "julianday", "abs"])}(${x()})`,
+      () => `length(${textual()})`,
+      () => `instr(${textual()}, ${textual()})`,
+      () => `CAST(${pick([numeric, textual])()} AS ${pick(["INTEGER", "REAL"])})`,
+      () => `${pick(["ifnull", "coalesce", "nullif"])}(${x()}, ${x()})`,
+      () => `CASE WHEN ${test(depth - 1)} THEN ${x()}${pick(["", ` ELSE ${x()}`])} END`,
+      () => `(SELECT ${pick(["max(n)", "avg(r)", "count(*)", "sum(amount)"])} FROM item)`,
+      () =>
+        `(SELECT ${
+          pick(["count(*)", "sum(e.price)"])
+        } FROM sale AS e WHERE e.item_id = ${numeric()})`,
+    ])();
+  };
 
   const scalar = (depth: number): string => {
     if (depth <= 0) return atom();
+    if (chance(0.4)) return number(depth);
     const x = () => scalar(depth - 1);
     return pick([
       atom,
@@ -74,8 +110,8 @@ export function randomQueries(random: () => number): () => string {
       () => `CAST(${x()} AS ${pick(["INTEGER", "REAL", "TEXT"])})`,
       () => `iif(${test(depth - 1)}, ${x()}, ${x()})`,
       () => `CASE ${x()} WHEN ${x()} THEN ${x()} ELSE ${x()} END`,
-      () => `strftime(${pick(["'%Y'", "'%m'", "'%Y-%m'", "'%H'"])}, ${column()})`,
-      () => `${pick(["date", "datetime", "julianday"])}(${column()})`,
+      () => `strftime(${pick(["'%Y'", "'%m'", "'%Y-%m'", "'%H'"])}, ${dated()})`,
+      () => `${pick(["date", "datetime", "julianday"])}(${dated()})`,
       () => `(${test(depth - 1)})`,
       () => `(SELECT ${pick(["max(n)", "avg(r)", "count(*)", "min(s)", "min(code)"])} FROM item)`,
     ])();
@@ -83,7 +119,17 @@ export function randomQueries(random: () => number): () => string {
 
   const test = (depth: number): string => {
     const x = () => scalar(depth - 1);
-    const simple = () => `${x()} ${pick(["=", "<>", "<", "<=", ">", ">=", "!=", "=="])} ${x()}`;
+    const operator = () => pick(["=", "<>", "<", "<=", ">", ">=", "!=", "==", "IS"]);
+    const simple = () =>
+      pick([
+        () => `${x()} ${operator()} ${x()}`,
+        () => `${number(depth - 1)} ${operator()} ${number(depth - 1)}`,
+        () => `${textual()} ${operator()} ${textual()}`,
+        () =>
+          `${dated()} ${operator()} ${
+            pick([dated, () => pick(TEXTS.concat("'2020-01-31 10:00:00'"))])()
+          }`,
+      ])();
     if (depth <= 0) return simple();
     return pick([
       simple,
@@ -118,6 +164,10 @@ export function randomQueries(random: () => number): () => string {
     ])();
 
   const from = (): string => {
+    if (chance(0.1)) {
+      columns = ["n", "q", "c"];
+      return "(SELECT n, s AS q, count(*) AS c FROM item GROUP BY n, s) AS grouped";
+    }
     const single = pick(["item", "sale"] as const);
     if (chance(0.5)) {
       columns = COLUMNS[single];
@@ -129,12 +179,32 @@ export function randomQueries(random: () => number): () => string {
     ];
     return pick([
       () => `${joinable}a.id = b.item_id`,
+      () => `${joinable}b.item_id = a.id AND a.n > 0`,
       () => `item AS a LEFT JOIN sale AS b ON a.id = b.item_id`,
+      () => `sale AS b LEFT JOIN item AS a ON a.id = b.item_id`,
+      () => `sale AS b FULL JOIN item AS a ON a.id = b.item_id`,
       () => `item AS a, sale AS b`,
+      () => `item AS a JOIN sale AS b USING (code)`,
+      () => `item AS a NATURAL JOIN sale AS b`,
       () => `${joinable}a.code = b.code`,
       () => `${joinable}a.n = b."order" OR a.id = b.sale_id`,
     ])();
   };
+
+  const window = () =>
+    `${
+      pick([
+        "rank()",
+
+        "dense_rank()",
+        "count(*)",
+        `sum(${numeric()})`,
+        `max(${column()})`,
+      ])
+    } ` +
+    `OVER (${chance(0.6) ? `PARTITION BY ${column()} ` : ""}ORDER BY ${column()}${
+      pick(["", " DESC"])
+    })`;
 
   const select = (items?: number): string => {
     const source = from();
@@ -144,13 +214,18 @@ export function randomQueries(random: () => number): () => string {
     if (chance(0.4)) {
       const keys = [column(), ...(chance(0.3) ? [column()] : [])];
       const grouped = chance(0.8);
-      const make = () => chance(0.5) ? aggregate() : grouped && chance(0.8) ? pick(keys) : column();
+      const known = grouped ? [...keys, ...columns.filter((name) => /^a\./.test(name))] : columns;
+      const make = () => chance(0.5) ? aggregate() : chance(0.8) ? pick(keys) : pick(known);
       const having = grouped && chance(0.3) ? ` HAVING ${aggregate()} > ${pick(LITERALS)}` : "";
       const group = grouped ? ` GROUP BY ${keys.join(", ")}` : "";
       return `SELECT ${list(make)} FROM ${source}${where}${group}${having}`;
     }
     const distinct = chance(0.25) ? "DISTINCT " : "";
-    return `SELECT ${distinct}${list(() => scalar(2))} FROM ${source}${where}`;
+    if (chance(0.1)) return `SELECT ${distinct}* FROM ${source}${where}`;
+    const windowed = distinct === "" && chance(0.1);
+    return `SELECT ${distinct}${
+      list(() => windowed ? window() : scalar(2))
+    } FROM ${source}${where}`;
   };
 
   return () => {
@@ -158,9 +233,15 @@ export function randomQueries(random: () => number): () => string {
       const operator = pick(["UNION", "UNION ALL", "INTERSECT", "EXCEPT"]);
       return `${select(1)} ${operator} ${select(1)}${chance(0.3) ? " ORDER BY 1" : ""}`;
     }
-    const body = select();
+    let body = select();
+    if (chance(0.15)) body = body.replace(" FROM", " AS alias FROM");
+    if (chance(0.1)) {
+      return `WITH w AS (${
+        body.replace(/^SELECT (DISTINCT )?/, "$&1 AS one, ")
+      }) SELECT one FROM w`;
+    }
     const order = chance(0.4)
-      ? ` ORDER BY ${chance(0.4) ? "1" : scalar(1)}${pick(["", " DESC"])}`
+      ? ` ORDER BY ${pick(["1", "1", "alias", aggregate(), scalar(1)])}${pick(["", " DESC"])}`
       : "";
     return body + order + (order && chance(0.4) ? ` LIMIT ${pick([1, 2, 3])}` : "");
   };
