@@ -2,7 +2,7 @@
  * Reads the expressions of a SQLite SELECT: https://www.sqlite.org/lang_expr.html.
  * @module
  */
-import { ParseFault, type Token, tokenize } from "./select_lex.ts";
+import { TokenReader } from "./select_reader.ts";
 import type { BinaryOperator, Expression, OrderTerm, Query, Window } from "./select_tree.ts";
 
 /** Operators that bind alike, from loose to tight; above them NOT, AND and OR, below them signs. */
@@ -14,108 +14,13 @@ const LEVELS: readonly (readonly string[])[] = [
   ["||"],
 ];
 
-/** Words that are never the name of a column unless they are quoted. */
-const RESERVED = new Set(
-  ("select from where group having order limit union intersect except on using join and or not in " +
-    "is null isnull notnull between as case when then else distinct exists set table to values " +
-    "index create default delete drop insert into primary references unique update check").split(
-      " ",
-    ),
-);
-
-/** Nothing that a person wrote nests deeper or is longer, and the stack lasts for more. */
-const MAX_DEPTH = 100;
-const MAX_TOKENS = 4000;
-
-/** Walks over the tokens of a statement. */
-export abstract class ExpressionParser {
-  readonly #tokens: readonly Token[];
-  #at = 0;
-  #depth = 0;
-
-  constructor(sql: string) {
-    this.#tokens = tokenize(sql);
-    if (this.#tokens.length > MAX_TOKENS) throw new ParseFault("it is too long", 0);
-  }
-
+/** Reads expressions; queries in them are read by a class that extends this one. */
+export abstract class ExpressionParser extends TokenReader {
   abstract query(): Query;
   abstract orderTerms(): OrderTerm[];
 
-  get token(): Token {
-    return this.#tokens[this.#at];
-  }
-
-  fault(message: string): ParseFault {
-    const found = this.token.kind === "end" ? "its end" : JSON.stringify(this.token.text);
-    return new ParseFault(`${message}, at ${found}`, this.token.offset);
-  }
-
-  isWord(word: string, ahead = 0): boolean {
-    const token = this.#tokens[this.#at + ahead];
-    return token?.kind === "word" && token.text.toLowerCase() === word;
-  }
-
-  isSymbol(symbol: string, ahead = 0): boolean {
-    const token = this.#tokens[this.#at + ahead];
-    return token?.kind === "symbol" && token.text === symbol;
-  }
-
-  takeWord(word: string): boolean {
-    return this.isWord(word) && this.#advance();
-  }
-
-  takeWords(first: string, second: string): boolean {
-    return this.isWord(first) && this.isWord(second, 1) && this.#advance(2);
-  }
-
-  takeSymbol(symbol: string): boolean {
-    return this.isSymbol(symbol) && this.#advance();
-  }
-
-  expectWord(word: string): void {
-    if (!this.takeWord(word)) throw this.fault(`${word.toUpperCase()} is missing`);
-  }
-
-  expectSymbol(symbol: string): void {
-    if (!this.takeSymbol(symbol)) throw this.fault(`${symbol} is missing`);
-  }
-
-  expectEnd(): void {
-    if (this.token.kind !== "end") throw this.fault("it does not end where it could");
-  }
-
-  /** A name, quoted or not. `strings`: also one in single quotes, as SQLite lets an alias be. */
-  name(what: string, { strings = false } = {}): string {
-    const { kind, text } = this.token;
-    const named = kind === "name" || kind === "doubtful" || (strings && kind === "string") ||
-      (kind === "word" && !RESERVED.has(text.toLowerCase()));
-    if (!named) throw this.fault(`${what} is missing`);
-    this.#advance();
-    return text;
-  }
-
-  /** One or more, separated by commas. */
-  list<T>(one: () => T): T[] {
-    const all = [one()];
-    while (this.takeSymbol(",")) all.push(one());
-    return all;
-  }
-
   expression(): Expression {
     return this.nested(() => this.#or());
-  }
-
-  /** Counts how deep `work` is. */
-  nested<T>(work: () => T): T {
-    if (++this.#depth > MAX_DEPTH) throw this.fault("it nests too deep");
-    const result = work();
-    this.#depth--;
-    return result;
-  }
-
-  #advance(count = 1): true {
-    this.#at += count;
-    return true;
   }
 
   #or(): Expression {
@@ -132,7 +37,7 @@ export abstract class ExpressionParser {
 
   #not(): Expression {
     let negations = 0;
-    while (this.isWord("not")) negations += Number(this.#advance());
+    while (this.isWord("not")) negations += Number(this.advance());
     let result = this.#equality();
     while (negations-- > 0) result = { kind: "unary", operator: "not", operand: result };
     return result;
@@ -201,7 +106,7 @@ export abstract class ExpressionParser {
     let left = this.#level(index + 1);
     while (this.token.kind === "symbol" && LEVELS[index].includes(this.token.text)) {
       const operator = this.token.text as BinaryOperator;
-      this.#advance();
+      this.advance();
       left = binary(operator, left, this.#level(index + 1));
     }
     return left;
@@ -221,7 +126,7 @@ export abstract class ExpressionParser {
   #primary(): Expression {
     const { kind, text } = this.token;
     if (kind === "number" || kind === "string") {
-      this.#advance();
+      this.advance();
       return { kind, text };
     }
     if (this.takeSymbol("(")) {
@@ -262,13 +167,13 @@ export abstract class ExpressionParser {
   }
 
   #cast(): Expression {
-    this.#advance(2);
+    this.advance(2);
     const operand = this.expression();
     this.expectWord("as");
     let type = "";
     while (!this.isSymbol(")") && this.token.kind !== "end") {
       type += `${this.token.text} `;
-      this.#advance();
+      this.advance();
     }
     this.expectSymbol(")");
     return { kind: "cast", operand, type: type.trim() };
@@ -276,7 +181,7 @@ export abstract class ExpressionParser {
 
   #call(): Expression {
     const name = this.token.text.toLowerCase();
-    this.#advance(2);
+    this.advance(2);
     const distinct = this.takeWord("distinct");
     const operands = this.takeSymbol("*")
       ? "*"

@@ -8,6 +8,7 @@ import { convertCall } from "./call.ts";
 import { comparable, compare, type Comparison, like } from "./compare.ts";
 import { concatenation } from "./functions.ts";
 import { asNumber, castTo, integerStored } from "./number.ts";
+import { arithmetic, number, string } from "./arithmetic.ts";
 import { type BoundColumn, resolve, type Scope } from "./scope.ts";
 import {
   isNumber,
@@ -15,7 +16,6 @@ import {
   LEVEL,
   operand,
   plain,
-  quote,
   Refusal,
   unified,
   type Value,
@@ -24,12 +24,24 @@ import {
 
 type Of<K extends Expression["kind"]> = Extract<Expression, { readonly kind: K }>;
 
+/** SQLite's own limit: https://www.sqlite.org/limits.html#max_expr_depth. */
+const MAX_DEPTH = 1000;
+/** Parts are converted more than once, and operands written more than once: that can be a lot. */
+const MAX_STEPS = 20_000;
+const MAX_LENGTH = 100_000;
+
 /** An expression. Throws a {@linkcode Refusal}. */
 export function convert(tree: Expression, scope: Scope): Value {
-  const start = scope.bare.length;
+  const { bare, statement: { work } } = scope;
+  if (++work.steps > MAX_STEPS || ++work.depth > MAX_DEPTH) {
+    throw new Refusal("unsupported", "it nests too deep");
+  }
+  const start = bare.length;
   const result = convertTree(tree, scope);
+  work.depth--;
+  if (result.sql.length > MAX_LENGTH) throw new Refusal("unsupported", "it gets too long");
   // What GROUP BY has as a whole may hold any column.
-  if (scope.keys.has(result.sql)) scope.bare.length = start;
+  if (scope.keys.has(result.sql)) bare.length = start;
   return result;
 }
 
@@ -97,18 +109,6 @@ function convertTree(tree: Expression, scope: Scope): Value {
     case "call":
       return convertCall(tree, scope, convert);
   }
-}
-
-function number(text: string): Value {
-  if (/^0x/i.test(text)) throw new Refusal("unsupported", `the hexadecimal number ${text}`);
-  const integer = /^\d+$/.test(text);
-  if (integer && BigInt(text) >= 1n << 63n) throw new Refusal("types", `the number ${text}`);
-  return value(text, { kind: integer ? "integer" : "real", nullable: false, literal: text });
-}
-
-function string(text: string): Value {
-  if (text.includes("\0")) throw new Refusal("unsupported", "a string with a NUL character");
-  return value(quote(text), { kind: "text", nullable: false, literal: text });
 }
 
 /** A column as PostgreSQL writes it, qualified if `table` is given. */
@@ -201,50 +201,6 @@ function logical(
   const level = LEVEL[operator];
   const sql = `${operand(a, level - 1)} ${operator.toUpperCase()} ${operand(b, level)}`;
   return value(sql, { kind: "boolean", level, nullable: a.nullable || b.nullable });
-}
-
-function arithmetic(operator: BinaryOperator, a: Value, b: Value): Value {
-  const nullable = a.nullable || b.nullable;
-  if (a.kind === "null" || b.kind === "null") return value("NULL", { kind: "null" });
-  const real = a.kind === "real" || b.kind === "real";
-  const integer = a.kind === "integer" && b.kind === "integer";
-  const kind = real ? "real" : integer ? "integer" : "numeric";
-  const storage = [a, b].some((one) => one.storage === "double")
-    ? "double"
-    : [a, b].some((one) => one.storage === "numeric")
-    ? "numeric"
-    : "integer";
-  const level = operator === "+" || operator === "-"
-    ? LEVEL.sum
-    : operator === "*" || operator === "/" || operator === "%"
-    ? LEVEL.product
-    : LEVEL.other;
-  if (operator === "+" || operator === "-" || operator === "*") {
-    return value(`${operand(a, level - 1)} ${operator} ${operand(b, level)}`, {
-      kind,
-      storage,
-      nullable,
-      level,
-    });
-  }
-  // What is left divides, or works on bits.
-  if (operator !== "/" && !integer) {
-    throw new Refusal("types", `${operator} of numbers that are not integers`);
-  }
-  if (kind === "numeric") {
-    throw new Refusal("types", `${a.sql} / ${b.sql}, a division of integers or not by the row`);
-  }
-  const [x, y] = integer ? [integerStored(a), integerStored(b)] : [a, b];
-  const divides = operator === "/" || operator === "%";
-  const safe = !divides || (y.literal !== undefined && Number(y.literal) !== 0);
-  // SQLite's division by 0 is NULL, PostgreSQL's an error.
-  const divisor = safe ? operand(y, level) : `NULLIF(${y.sql}, 0)`;
-  return value(`${operand(x, level - 1)} ${operator} ${divisor}`, {
-    kind,
-    storage: integer ? "integer" : storage,
-    nullable: nullable || !safe,
-    level,
-  });
 }
 
 function between({ not, operand: inner, low, high }: Of<"between">, scope: Scope): Value {

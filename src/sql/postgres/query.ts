@@ -14,6 +14,7 @@ import { cast, known, Refusal, unified, type Value } from "./value.ts";
 export function convertWhole(query: Query, schema: PostgresSchema): string {
   const statement: Statement = {
     schema,
+    work: { steps: 0, depth: 0 },
     convert: (inner, parent, options) => convertQuery(inner, statement, parent, options),
   };
   const { sql, columns } = convertQuery(query, statement);

@@ -40,6 +40,8 @@ export interface SubqueryOptions {
 /** What is the same in the whole statement. */
 export interface Statement {
   readonly schema: PostgresSchema;
+  /** How many expressions were converted, and how many are being. */
+  readonly work: { steps: number; depth: number };
   readonly convert: (
     query: Query,
     parent: Scope | undefined,
