@@ -143,3 +143,39 @@ export class SqlError extends Error {
     this.suggestion = details.suggestion;
   }
 }
+
+/** What a program may want to know about a {@linkcode DownloadError}. All fields are optional. */
+export interface DownloadFailure {
+  /** Without its query, which may hold a signature. */
+  readonly url?: string;
+  /** HTTP status of the answer. */
+  readonly status?: number;
+  /** Whether the same request may succeed later: the network or the server failed. */
+  readonly retryable?: boolean;
+  /** How long the server asked to wait. */
+  readonly retryAfterMs?: number;
+  /** The digest or length that was promised, and what came. */
+  readonly expected?: string;
+  readonly received?: string;
+}
+
+/** A file could not be fetched from the Hugging Face Hub, or is not the one that was promised. */
+export class DownloadError extends Error {
+  override readonly name = "DownloadError";
+  readonly url?: string;
+  readonly status?: number;
+  readonly retryable: boolean;
+  readonly retryAfterMs?: number;
+  readonly expected?: string;
+  readonly received?: string;
+
+  constructor(message: string, failure: DownloadFailure = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.url = failure.url;
+    this.status = failure.status;
+    this.retryable = failure.retryable ?? false;
+    this.retryAfterMs = failure.retryAfterMs;
+    this.expected = failure.expected;
+    this.received = failure.received;
+  }
+}

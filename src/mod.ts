@@ -45,6 +45,7 @@
 export {
   ConfigError,
   DeviceError,
+  DownloadError,
   FormatError,
   KernelError,
   ShapeError,
@@ -52,6 +53,13 @@ export {
 } from "./errors.ts";
 export { openDevice } from "./device/open.ts";
 export type { Device } from "./device/device.ts";
+export {
+  downloadDataset,
+  downloadModel,
+  type HubEvent,
+  type HubOptions,
+  type HubSnapshot,
+} from "./formats/hub.ts";
 export { type InstructionRecord, readRecords } from "./data/record.ts";
 export { loadTokenizer, type Tokenizer } from "./text/tokenizer.ts";
 export { encodePrompt, formatPrompt } from "./text/prompt.ts";

@@ -17,6 +17,7 @@ import { encodePrompt } from "../text/prompt.ts";
 import { sqlEnd } from "../text/sql_end.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { readLayers } from "./args.ts";
+import { modelFolder } from "./base_model.ts";
 import { helpText } from "./help.ts";
 import { describeInferOptions, type InferConfig, resolveInferConfig } from "./infer_options.ts";
 import { ensureAdapter } from "./setup.ts";
@@ -45,7 +46,8 @@ await runTask(async (signal) => {
   const { help, layers } = readLayers(Deno.args, options);
   if (help) return console.log(helpText({ ...HELP, options }));
   const config = resolveInferConfig(layers);
-  const directory = await baseModel(config);
+  const quiet = config.quiet || config.json;
+  const directory = await modelFolder(await baseModel(config), { signal, quiet });
   const tokenizer = await loadTokenizer(directory);
   await ensureAdapter();
   using device = await openDevice();

@@ -19,7 +19,11 @@ const MODEL = "Model", INPUT = "What to answer", GENERATION = "Generation";
 
 /** Every option of the infer task. */
 export const inferSchema = z.object({
-  base_model: text(MODEL, "Model folder; by default the one that the adapter names.", "DIR"),
+  base_model: text(
+    MODEL,
+    "Model folder, or OWNER/NAME of one on the Hub; by default the one that the adapter names.",
+    "DIR|NAME",
+  ),
   adapter_path: text(MODEL, "Adapter folder in PEFT's format.", "DIR"),
   quantization: z.enum(["nf4", "none"]).default("nf4").meta({
     group: MODEL,

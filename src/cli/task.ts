@@ -5,6 +5,7 @@
 import {
   ConfigError,
   DeviceError,
+  DownloadError,
   FormatError,
   KernelError,
   ShapeError,
@@ -20,7 +21,7 @@ export interface Outcome {
   readonly text: string;
 }
 
-const KNOWN = [FormatError, TrainingError, DeviceError, KernelError, ShapeError];
+const KNOWN = [FormatError, DownloadError, TrainingError, DeviceError, KernelError, ShapeError];
 
 /** The exit code and message for what a task threw: the stack only where the error is a surprise. */
 export function outcomeOf(error: unknown): Outcome {

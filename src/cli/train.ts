@@ -13,6 +13,7 @@ import { prepareSmoke, SMOKE_DEFAULTS } from "../train/smoke.ts";
 import { type EventWriter, openEventWriter } from "../train/tensorboard.ts";
 import { train, writeMetrics } from "../train/train.ts";
 import { readLayers } from "./args.ts";
+import { modelFolder } from "./base_model.ts";
 import { formatBytes, formatCount, formatDuration, formatLoss } from "./format.ts";
 import { gitCommit } from "./git.ts";
 import { helpText } from "./help.ts";
@@ -42,7 +43,15 @@ await runTask(async (signal) => {
   await ensureAdapter();
   using device = await openDevice();
   const { quiet, json } = config;
-  const planned = await planTraining(device, config);
+  const modelDirectory = await modelFolder(config.base_model!, {
+    signal,
+    quiet: quiet || json,
+    onEvent: json
+      ? ({ type, ...event }) =>
+        console.log(JSON.stringify({ type: "download", state: type, ...event }))
+      : undefined,
+  });
+  const planned = await planTraining(device, config, { modelDirectory });
   const progress = createProgress({ total: planned.batches.steps.totalSteps, quiet, json });
   progress.log(summary(device, planned));
   for (const warning of configWarnings(config, planned.batches.steps.totalSteps)) {

@@ -151,8 +151,11 @@ export function writeAll(file: Deno.FsFile, bytes: Uint8Array, path: string): Pr
   });
 }
 
-/** Runs `action`; where the file system refuses it, throws an error that says what to do. */
-async function explain<T>(
+/**
+ * Runs `action`; where the file system refuses to write `path`, throws a {@linkcode FormatError} that
+ * says what to do.
+ */
+export async function explain<T>(
   path: string,
   action: () => Promise<T>,
   remedies: Readonly<Record<string, string>> = REMEDIES,

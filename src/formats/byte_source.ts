@@ -54,17 +54,26 @@ export async function openFile(path: string): Promise<ByteSource & Disposable> {
       return bytes.buffer;
     },
   };
-  if (byteLength < LFS_POINTER_LIMIT) {
-    const text = new TextDecoder().decode(await source.slice(0));
-    if (text.startsWith(LFS_POINTER_START)) {
-      throw new FormatError(
-        `Cannot read ${path}: it is a Git-LFS pointer, not the file itself; run \`git lfs pull\``,
-        { file: path },
-      );
-    }
+  if (byteLength < LFS_POINTER_LIMIT && isLfsPointer(new Uint8Array(await source.slice(0)))) {
+    throw lfsPointerError(path);
   }
   const owner = stack.move();
   return { ...source, [Symbol.dispose]: () => owner.dispose() };
+}
+
+/** Whether the bytes of a file are a Git-LFS pointer, which stands for a file kept elsewhere. */
+export function isLfsPointer(bytes: Uint8Array): boolean {
+  return bytes.byteLength < LFS_POINTER_LIMIT &&
+    new TextDecoder().decode(bytes).startsWith(LFS_POINTER_START);
+}
+
+/** The error for a pointer in place of the file at `path`. */
+export function lfsPointerError(path: string): FormatError {
+  return new FormatError(
+    `Cannot read ${path}: it is a Git-LFS pointer, not the file itself; run \`git lfs pull\` in ` +
+      "its folder, or fetch it from the Hub again",
+    { file: path },
+  );
 }
 
 async function open(path: string, stack: DisposableStack) {

@@ -9,8 +9,10 @@ import { openFile } from "./byte_source.ts";
 import { isJsonObject, parseJson } from "./json.ts";
 import { openSafetensors, type Safetensors, type SafetensorsDtype } from "./safetensors.ts";
 
-const WEIGHTS_FILE = "model.safetensors";
-const INDEX_FILE = "model.safetensors.index.json";
+/** The weights, where they are in one file. */
+export const WEIGHTS_FILE = "model.safetensors";
+/** Says the file of each tensor, where the weights are in several. */
+export const INDEX_FILE = "model.safetensors.index.json";
 
 /** One tensor of a checkpoint. */
 export interface CheckpointTensor {
@@ -107,6 +109,11 @@ async function listFiles(directory: string): Promise<Set<string>> {
       { cause: error },
     );
   }
+}
+
+/** The files that an index names. Throws {@linkcode FormatError} where it is malformed. */
+export async function shardsOf(indexPath: string): Promise<string[]> {
+  return [...new Set((await readIndex(indexPath)).map(([, shard]) => shard))];
 }
 
 /** The pairs of tensor name and file name in an index. */

@@ -35,7 +35,7 @@ async function checkFolder(directory: string): Promise<void> {
   if (info?.isDirectory) return;
   throw new FormatError(
     `Cannot open the model ${directory}: there is no such folder; give one with config.json, ` +
-      "tokenizer.json and safetensors, or download it from the Hub into one first",
+      "tokenizer.json and safetensors, or a name on the Hub (OWNER/NAME)",
     { file: directory },
   );
 }

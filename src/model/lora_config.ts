@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { ConfigError, FormatError } from "../errors.ts";
 import { openFile } from "../formats/byte_source.ts";
+import { isHubName } from "../formats/hub_repo.ts";
 import { isJsonObject, parseJson } from "../formats/json.ts";
 
 /** Name of the file that the settings are in. */
@@ -25,7 +26,7 @@ export interface LoraConfig {
   readonly excludeModules: readonly string[] | string | null;
   /** Indices of the decoder layers that are adapted; null for all. */
   readonly layersToTransform: readonly number[] | null;
-  /** Folder or Hub name of the base model. */
+  /** Folder of the base model, or its name on the Hub: OWNER/NAME or OWNER/NAME@REVISION. */
   readonly baseModel: string | null;
 }
 
@@ -123,10 +124,16 @@ export function parseLoraConfig(json: unknown, file: string): LoraConfig {
     alphaPattern: field("alpha_pattern", {}, isMapTo(isNumber), "a map of names to numbers"),
     excludeModules: names("exclude_modules"),
     layersToTransform: typeof layers === "number" ? [layers] : layers,
-    baseModel: typeof json.base_model_name_or_path === "string"
-      ? json.base_model_name_or_path
-      : null,
+    baseModel: baseModelOf(json),
   };
+}
+
+/** PEFT keeps the name and the revision apart; here they are one text, as `--base_model` takes it. */
+function baseModelOf(json: Readonly<Record<string, unknown>>): string | null {
+  const { base_model_name_or_path: name, revision } = json;
+  if (typeof name !== "string") return null;
+  const whole = `${name}@${revision}`;
+  return typeof revision === "string" && revision !== "main" && isHubName(whole) ? whole : name;
 }
 
 type Check = (value: unknown) => boolean;
@@ -155,11 +162,13 @@ function isMapTo(isValid: Check): Check {
 
 /** The adapter_config.json of an adapter, with the keys that PEFT writes. */
 export function formatLoraConfig(config: LoraConfig): string {
+  const { baseModel } = config;
+  const at = baseModel !== null && isHubName(baseModel) ? baseModel.indexOf("@") : -1;
   return JSON.stringify(
     {
       alpha_pattern: config.alphaPattern,
       auto_mapping: null,
-      base_model_name_or_path: config.baseModel,
+      base_model_name_or_path: at < 0 ? baseModel : baseModel!.slice(0, at),
       bias: "none",
       exclude_modules: config.excludeModules,
       fan_in_fan_out: false,
@@ -174,7 +183,7 @@ export function formatLoraConfig(config: LoraConfig): string {
       peft_type: "LORA",
       r: config.r,
       rank_pattern: config.rankPattern,
-      revision: null,
+      revision: at < 0 ? null : baseModel!.slice(at + 1),
       target_modules: config.targetModules,
       task_type: "CAUSAL_LM",
       use_dora: false,

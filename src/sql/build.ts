@@ -23,7 +23,7 @@ const KEPT_BYTES = 64 << 20;
  */
 export async function loadBuilder(): Promise<(ddl: string) => Connection> {
   const sqlite = await loadSqlite();
-  const fresh = () => createRuntime(sqlite, OPEN_DEFAULTS.maxMemory);
+  const fresh = () => createRuntime(sqlite, { maxMemory: OPEN_DEFAULTS.maxMemory });
   let runtime: Runtime | undefined;
   return (ddl) => {
     const usable = runtime && !runtime.broken && runtime.engine.bytes().length <= KEPT_BYTES;

@@ -4,10 +4,12 @@
  */
 import { SqlError } from "../errors.ts";
 import type { QueryOptions, QueryResult } from "./database.ts";
+import { quoteIdentifier } from "./ddl.ts";
 import { failure, sqlError } from "./faults.ts";
+import { FILE_PATH } from "./host.ts";
 import { buildingPolicy, readingPolicy, TRUSTING } from "./policy.ts";
 import { readRows } from "./rows.ts";
-import { type Runtime, SqliteFault } from "./runtime.ts";
+import { type Runtime, SQLITE_ERROR, SqliteFault } from "./runtime.ts";
 import type { DatabaseSchema } from "./schema.ts";
 import { readSchema } from "./schema_read.ts";
 import {
@@ -22,6 +24,7 @@ import {
 export const QUERY_DEFAULTS = {
   timeoutMs: 5000,
   maxRows: 100_000,
+  maxCellBytes: 4 << 20,
   maxCells: 1_000_000,
   maxBytes: 64 << 20,
   integers: "number",
@@ -39,8 +42,14 @@ const SETTINGS: readonly (readonly [option: number, on: number])[] = [
   [1017, 0], // functions in the schema are not trusted
 ];
 
-const OPEN_READWRITE_CREATE = 6;
+const OPEN_READONLY = 1;
+const OPEN_READWRITE = 2;
+const OPEN_CREATE = 4;
+const OPEN_URI = 64;
 const DESERIALIZE_READONLY = 4;
+const VIRTUAL_TABLES = "SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE%'";
+/** The time to find the nearest name if the schema has not been read yet, beyond the deadline. */
+const SUGGEST_MS = 50;
 /** Steps of SQLite's machine between two looks at the clock. A step copies at most maxLength bytes. */
 const STEPS_PER_INTERRUPT = 100;
 
@@ -56,28 +65,26 @@ export class Connection implements Disposable {
   }
 
   /**
-   * Opens an empty database, or the image of a file, which is copied and cannot be changed.
-   * `maxLength` is the greatest length of a text, a blob or a row in bytes. Throws a SqlError of kind
-   * `too_large` or `database`.
+   * Opens an empty database, the image of a file, which is copied and cannot be changed, or the file
+   * of the runtime's engine. `maxLength` is the greatest length of a text or a blob in bytes. Throws a
+   * SqlError of kind `too_large` or `database`.
    */
   static open(
     runtime: Runtime,
-    { image, maxLength }: { image?: Uint8Array; maxLength: number },
+    { source, maxLength }: { source?: Uint8Array | "file"; maxLength: number },
   ): Connection {
     const { c, functions } = runtime.engine;
-    const db = openInMemory(runtime);
+    const db = source === "file"
+      ? openFile(runtime, `file:${FILE_PATH}?immutable=1`, OPEN_READONLY | OPEN_URI)
+      : openFile(runtime, ":memory:", OPEN_READWRITE | OPEN_CREATE);
     const connection = new Connection(runtime, db);
     for (const [option, on] of SETTINGS) c.sqlite3__wasm_db_config_ip(db, option, on, 0);
     c.sqlite3_limit(db, LIMIT.length, maxLength);
     c.sqlite3_limit(db, LIMIT.sqlLength, MAX_SQL_BYTES + 1);
     c.sqlite3_limit(db, LIMIT.attached, 0);
-    if (image) loadImage(runtime, db, image);
+    if (source instanceof Uint8Array) loadImage(runtime, db, source);
     c.sqlite3_progress_handler(db, STEPS_PER_INTERRUPT, functions.interrupt, 0);
-    connection.#explaining(() => {
-      // There is no file for intermediate results either.
-      connection.trusted("PRAGMA temp_store = MEMORY");
-      connection.trusted("SELECT count(*) FROM sqlite_schema");
-    });
+    if (source) connection.#explaining(() => connection.#connectVirtualTables());
     c.sqlite3_set_authorizer(db, functions.authorize, 0);
     return connection;
   }
@@ -119,14 +126,16 @@ export class Connection implements Disposable {
     );
   }
 
-  /** The tables and views, read once. */
-  schema(): DatabaseSchema {
-    return this.#schema ??= readSchema((sql) => this.trusted(sql));
+  /** The tables and views, read once. Throws a SqlError, of kind `timeout` after `timeoutMs`. */
+  schema(timeoutMs: number = QUERY_DEFAULTS.timeoutMs): DatabaseSchema {
+    const deadline = performance.now() + timeoutMs;
+    const run = (sql: string) => this.#trusted(sql, deadline - performance.now());
+    return this.#schema ??= this.#explaining(() => readSchema(run), () => ({ tables: [] }));
   }
 
-  /** The rows of a statement of this project's own. Throws a SqliteFault. */
-  trusted(sql: string): QueryResult["rows"] {
-    const limits = { policy: TRUSTING, timeoutMs: QUERY_DEFAULTS.timeoutMs };
+  // The rows of a statement of this project's own.
+  #trusted(sql: string, timeoutMs: number): QueryResult["rows"] {
+    const limits = { policy: TRUSTING, timeoutMs };
     const read = (statement: number) =>
       readRows(this.runtime, this.#db, { statement, options: QUERY_DEFAULTS }).rows;
     return this.runtime.guard(
@@ -149,21 +158,35 @@ export class Connection implements Disposable {
     );
   }
 
+  // Indexes of space prepare changes of their tables when they are used first, which no statement of a
+  // query may. The look at the schema finds a damaged file, too.
+  #connectVirtualTables(): void {
+    const timeoutMs = QUERY_DEFAULTS.timeoutMs;
+    for (const [name] of this.#trusted(VIRTUAL_TABLES, timeoutMs)) {
+      try {
+        this.#trusted(`SELECT 1 FROM ${quoteIdentifier(String(name))} LIMIT 0`, timeoutMs);
+      } catch (error) {
+        // A module that this SQLite does not have: the table's queries will say so.
+        if (!(error instanceof SqliteFault) || error.fault.code !== SQLITE_ERROR) throw error;
+      }
+    }
+  }
+
   // Outside of the guard, since the nearest name is looked up in the database.
-  #explaining<T>(work: () => T): T {
+  #explaining<T>(work: () => T, schema = () => this.schema(SUGGEST_MS)): T {
     try {
       return work();
     } catch (error) {
-      throw error instanceof SqliteFault ? sqlError(error.fault, () => this.schema()) : error;
+      throw error instanceof SqliteFault ? sqlError(error.fault, schema) : error;
     }
   }
 }
 
-function openInMemory(runtime: Runtime): number {
+function openFile(runtime: Runtime, name: string, flags: number): number {
   const { c, view } = runtime.engine;
-  return withText(runtime, ":memory:", (name) =>
+  return withText(runtime, name, (name) =>
     withText(runtime, new Uint8Array(4), (handle) => {
-      const status = c.sqlite3_open_v2(name, handle, OPEN_READWRITE_CREATE, 0);
+      const status = c.sqlite3_open_v2(name, handle, flags, 0);
       if (status !== 0) throw failure("too_large", "there is no memory for a database");
       return view().getUint32(handle, true);
     }));

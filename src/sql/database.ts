@@ -17,6 +17,8 @@ export interface QueryOptions {
   readonly timeoutMs?: number;
   /** Rows returned at most; more set `truncated`. Default 100 000. */
   readonly maxRows?: number;
+  /** Bytes of one text or blob returned at most; longer ones are cut and set `truncated`. Default 4 MiB. */
+  readonly maxCellBytes?: number;
   /** Values returned at most. Default 1 000 000. */
   readonly maxCells?: number;
   /** Bytes of text, blobs and numbers (8 each) returned at most. Default 64 MiB. */
@@ -38,7 +40,7 @@ export interface QueryResult {
   /** The names of the columns in order, repeated ones included. */
   readonly columns: readonly string[];
   readonly rows: readonly (readonly SqlValue[])[];
-  /** There are more rows, but `maxRows`, `maxCells` or `maxBytes` was reached. */
+  /** There is more, but `maxRows`, `maxCells`, `maxCellBytes` or `maxBytes` was reached. */
   readonly truncated: boolean;
   /** Milliseconds that preparing and running took. */
   readonly ms: number;

@@ -1,9 +1,10 @@
 /**
- * SQLite in WebAssembly, instantiated by itself: of all that its module imports it gets a clock and
- * memory, and of the file system nothing. Whatever a statement does, there is no file to reach.
+ * SQLite in WebAssembly, instantiated by itself: of all that its module imports it gets a clock,
+ * memory and at most one file to read. Whatever a statement does, there is nothing else to reach.
  * @module
  */
-import { COUNTER, type Metered, meterLoops } from "./meter.ts";
+import { hostImports, PAGE_BYTES, type ReadOnlyFile, readText } from "./host.ts";
+import { COUNTER, type Metered, meterModule } from "./meter.ts";
 
 /** The functions of SQLite's C interface that are used here, all with 32-bit pointers. */
 export interface SqliteExports {
@@ -35,6 +36,7 @@ export interface SqliteExports {
   sqlite3_step(statement: number): number;
   sqlite3_finalize(statement: number): number;
   sqlite3_stmt_readonly(statement: number): number;
+  sqlite3_bind_parameter_count(statement: number): number;
   sqlite3_column_count(statement: number): number;
   sqlite3_column_name(statement: number, column: number): number;
   sqlite3_column_type(statement: number, column: number): number;
@@ -53,6 +55,8 @@ export interface SqliteExports {
 export interface Callbacks {
   /** Called every few thousand loops wherever SQLite is. What it throws ends the engine's life. */
   tick(): void;
+  /** Called when the stack is full. What it throws ends the engine's life. */
+  overflow(): void;
   /** True ends the statement. Asked now and then while one is prepared and while it runs. */
   interrupt(): boolean;
   /** Returns SQLITE_OK (0), SQLITE_DENY (1) or SQLITE_IGNORE (2). */
@@ -81,7 +85,6 @@ export interface Sqlite {
 
 /** The loops that run between two looks at the clock: well under a millisecond. */
 const LOOPS_PER_TICK = 20_000;
-const PAGE = 65_536;
 const INITIAL_PAGES = 128;
 const MAX_PAGES = 32_768;
 
@@ -93,22 +96,36 @@ export function loadSqlite(): Promise<Sqlite> {
 }
 
 async function compile(): Promise<Sqlite> {
-  const url = import.meta.resolve("@sqlite.org/sqlite-wasm/sqlite3.wasm");
-  const source = url.startsWith("file:")
-    ? await Deno.readFile(new URL(url))
-    : new Uint8Array(await (await fetch(url)).arrayBuffer());
-  const { bytes, slot } = meterLoops(source);
+  const { bytes, slot } = await meteredSqlite();
   return { module: await WebAssembly.compile(bytes), slot };
 }
 
-/** A new engine, whose memory cannot grow beyond `maxMemory` bytes. Takes about a millisecond. */
+/** The package's module with countdowns, for a process that has to compile its own. */
+export async function meteredSqlite(): Promise<Metered> {
+  const url = import.meta.resolve("@sqlite.org/sqlite-wasm/sqlite3.wasm");
+  return meterModule(
+    url.startsWith("file:")
+      ? await Deno.readFile(new URL(url))
+      : new Uint8Array(await (await fetch(url)).arrayBuffer()),
+  );
+}
+
+/**
+ * A new engine, whose memory cannot grow beyond `maxMemory` bytes. Takes about a millisecond. `file`
+ * is the one file that it can open, by the path `FILE_PATH`.
+ */
 export function createEngine(
   { module, slot }: Sqlite,
-  { maxMemory, callbacks }: { maxMemory: number; callbacks: Callbacks },
+  { maxMemory, callbacks, file }: {
+    maxMemory: number;
+    callbacks: Callbacks;
+    file?: ReadOnlyFile;
+  },
 ): Engine {
-  const pages = Math.min(MAX_PAGES, Math.max(INITIAL_PAGES, Math.ceil(maxMemory / PAGE)));
+  const pages = Math.min(MAX_PAGES, Math.max(INITIAL_PAGES, Math.ceil(maxMemory / PAGE_BYTES)));
   const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: pages });
-  const instance = new WebAssembly.Instance(module, hostImports(memory, pages * PAGE));
+  const host = hostImports(memory, { maxBytes: pages * PAGE_BYTES, file });
+  const instance = new WebAssembly.Instance(module, host);
   const exports = instance.exports;
   const counter = exports[COUNTER] as WebAssembly.Global;
   const table = exports.__indirect_function_table as WebAssembly.Table;
@@ -119,121 +136,48 @@ export function createEngine(
         counter.value = LOOPS_PER_TICK;
         callbacks.tick();
       },
+      overflow: () => callbacks.overflow(),
       interrupt: () => callbacks.interrupt() ? 1 : 0,
       authorize: (_data: number, action: number, first: number, second: number) =>
         callbacks.authorize(action, text(first), text(second)),
     },
   }).exports;
-  if (table.grow(CALLBACKS.length) !== slot) {
+  if (table.grow(CALLBACK_NAMES.length) !== slot) {
     throw new TypeError("Cannot use this build of SQLite: its table of functions has grown before");
   }
-  for (const [index, name] of CALLBACKS.entries()) {
+  for (const [index, name] of CALLBACK_NAMES.entries()) {
     table.set(slot + index, wrapped[name] as CallableFunction);
   }
   counter.value = LOOPS_PER_TICK;
   (exports.__wasm_call_ctors as () => void)();
   const c = exports as unknown as SqliteExports;
   c.sqlite3_initialize();
+  // Made anew when the memory has grown, which replaces its buffer.
+  let heap = new Uint8Array(memory.buffer);
+  let view = new DataView(memory.buffer);
+  const bytes = () => heap.buffer === memory.buffer ? heap : heap = new Uint8Array(memory.buffer);
   return {
     c,
-    functions: { interrupt: slot + 1, authorize: slot + 2 },
-    bytes: () => new Uint8Array(memory.buffer),
-    view: () => new DataView(memory.buffer),
+    functions: { interrupt: slot + 2, authorize: slot + 3 },
+    bytes,
+    view: () => view.buffer === memory.buffer ? view : view = new DataView(memory.buffer),
     text,
-    place(bytes) {
-      const pointer = c.malloc(bytes.length + 1);
+    place(content) {
+      const pointer = c.malloc(content.length + 1);
       if (pointer === 0) return 0;
-      const heap = new Uint8Array(memory.buffer);
-      heap.set(bytes, pointer);
-      heap[pointer + bytes.length] = 0;
+      bytes().set(content, pointer);
+      bytes()[pointer + content.length] = 0;
       return pointer;
     },
   };
 }
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
-function readText(memory: WebAssembly.Memory, pointer: number): string | null {
-  if (pointer === 0) return null;
-  const heap = new Uint8Array(memory.buffer);
-  return decoder.decode(heap.subarray(pointer, heap.indexOf(0, pointer)));
-}
-
-/** "Function not implemented" in Emscripten's numbering. */
-const ENOSYS = 52;
-
-// Files do not exist, the environment is empty, and local time is UTC, so that the same query gives
-// the same rows everywhere.
-function hostImports(memory: WebAssembly.Memory, maxBytes: number): WebAssembly.Imports {
-  const view = () => new DataView(memory.buffer);
-  const wasi = {
-    clock_time_get: (_clock: number, _precision: bigint, result: number) => {
-      view().setBigUint64(result, BigInt(Date.now()) * 1_000_000n, true);
-      return 0;
-    },
-    environ_sizes_get: (count: number, size: number) => {
-      view().setUint32(count, 0, true);
-      view().setUint32(size, 0, true);
-      return 0;
-    },
-    environ_get: () => 0,
-    ...refuse(["fd_close", "fd_read", "fd_write", "fd_seek", "fd_sync", "fd_fdstat_get"], ENOSYS),
-  };
-  const env = {
-    memory,
-    emscripten_date_now: () => Date.now(),
-    emscripten_get_now: () => performance.now(),
-    emscripten_get_heap_max: () => maxBytes,
-    emscripten_resize_heap: (bytes: number) => {
-      try {
-        memory.grow(Math.ceil(((bytes >>> 0) - memory.buffer.byteLength) / PAGE));
-        return 1;
-      } catch {
-        return 0; // SQLite then reports that it has no memory.
-      }
-    },
-    _tzset_js: () => {},
-    _localtime_js: (seconds: bigint, result: number) => writeUtc(view(), Number(seconds), result),
-    ...refuse(["_mmap_js", "_munmap_js"], -ENOSYS),
-    ...refuse(SYSTEM_CALLS.map((name) => `__syscall_${name}`), -ENOSYS),
-  };
-  return { env, wasi_snapshot_preview1: wasi };
-}
-
-const SYSTEM_CALLS = [
-  ...["chmod", "faccessat", "fchmod", "fchown32", "fcntl64", "fstat64", "ftruncate64", "getcwd"],
-  ...["ioctl", "lstat64", "mkdirat", "newfstatat", "openat", "readlinkat", "rmdir", "stat64"],
-  ...["unlinkat", "utimensat"],
-];
-
-function refuse(names: readonly string[], code: number): Record<string, () => number> {
-  return Object.fromEntries(names.map((name) => [name, () => code]));
-}
-
-// C's `struct tm`: nine integers from seconds to daylight saving, then the offset from UTC.
-function writeUtc(view: DataView, seconds: number, result: number): void {
-  const date = new Date(seconds * 1000);
-  const year = date.getUTCFullYear();
-  const dayOfYear = Math.floor((date.getTime() - Date.UTC(year, 0, 1)) / 86_400_000);
-  const fields = [
-    date.getUTCSeconds(),
-    date.getUTCMinutes(),
-    date.getUTCHours(),
-    date.getUTCDate(),
-    date.getUTCMonth(),
-    year - 1900,
-    date.getUTCDay(),
-    dayOfYear,
-    0,
-    0,
-  ];
-  for (const [index, field] of fields.entries()) view.setInt32(result + 4 * index, field, true);
-}
-
-const CALLBACKS = ["tick", "interrupt", "authorize"] as const;
+/** The callbacks in the order of the table's slots, each with its type in the module below. */
+const CALLBACKS = { tick: 0, overflow: 0, interrupt: 1, authorize: 2 } as const;
+const CALLBACK_NAMES = Object.keys(CALLBACKS);
 let callbacksCompiled: WebAssembly.Module | undefined;
 
-// A table holds only functions of WebAssembly. This module imports the three of the host with their
+// A table holds only functions of WebAssembly. This module imports those of the host with their
 // C signatures and exports them again.
 function callbackModule(): WebAssembly.Module {
   if (callbacksCompiled) return callbacksCompiled;
@@ -246,12 +190,15 @@ function callbackModule(): WebAssembly.Module {
   const bytes = Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, [
-      [0x60, ...i32s(0), ...i32s(0)], // void tick()
+      [0x60, ...i32s(0), ...i32s(0)], // void tick(), overflow()
       [0x60, ...i32s(1), ...i32s(1)], // int interrupt(void *)
       [0x60, ...i32s(6), ...i32s(1)], // int authorize(void *, int, char *, char *, char *, char *)
     ]),
-    ...section(2, CALLBACKS.map((text, type) => [...name("host"), ...name(text), 0, type])),
-    ...section(7, CALLBACKS.map((text, index) => [...name(text), 0, index])),
+    ...section(
+      2,
+      Object.entries(CALLBACKS).map(([text, type]) => [...name("host"), ...name(text), 0, type]),
+    ),
+    ...section(7, CALLBACK_NAMES.map((text, index) => [...name(text), 0, index])),
   ]);
   return callbacksCompiled = new WebAssembly.Module(bytes);
 }

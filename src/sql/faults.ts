@@ -21,7 +21,10 @@ const BY_MESSAGE: readonly (readonly [RegExp, SqlErrorKind])[] = [
   [/^no such column: /, "unknown_column"],
   [/^no such (function|window)|^unknown function/, "unknown_function"],
   [/^ambiguous column name/, "ambiguous"],
-  [/^not authorized|^access to .* is prohibited|^unsafe use of/, "not_allowed"],
+  [
+    /^not authorized|^access to .* is prohibited|^unsafe use of|may not be (modified|altered)/,
+    "not_allowed",
+  ],
   [/too (many|large|big|complex|deep)|at most \d+ tables|Recursion limit|overflow$/, "too_large"],
   [/syntax error|^incomplete input|^unrecognized token|^malformed .*literal/, "syntax"],
   [/^malformed database schema|^database disk image/, "database"],
@@ -108,7 +111,7 @@ function suggest(
   const columns = [...new Set(tables.flatMap(({ columns }) => columns.map(({ name }) => name)))];
   const bare = name.slice(name.lastIndexOf(".") + 1);
   const found = columns.find((column) => column === name) ?? nearest(bare, columns);
-  if (found === undefined || fold(found) !== fold(bare)) return found;
+  if (found?.toLowerCase() !== bare.toLowerCase()) return found;
   // The column exists, only not where it was looked for.
   const table = tables.find(({ columns }) => columns.some(({ name }) => name === found))!;
   return `${table.name}.${found}`;

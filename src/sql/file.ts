@@ -1,44 +1,92 @@
 /**
- * Looks at a database file before SQLite does, to say clearly what is wrong with it.
+ * Reads a database file for SQLite, and says clearly what is wrong with one.
  * @module
  */
 import { FormatError } from "../errors.ts";
+import { applyLog } from "./wal.ts";
 
 const MAGIC = "SQLite format 3\0";
 const HEADER_BYTES = 100;
+/** How a journal begins that still has changes to take back. */
+const JOURNAL_MAGIC = "d9d505f920a163d7";
+
+/** A database file that is there. */
+export interface DatabaseFile {
+  /** Without symbolic links. */
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+  /** The write-ahead log beside it, if there is one with content. */
+  readonly log?: { readonly path: string; readonly size: number };
+}
 
 /**
- * The size of a database file. Throws a {@linkcode FormatError} where it is missing or no file, or
- * where changes to it are still in a journal beside it.
+ * Finds a database file and its log. Throws a {@linkcode FormatError} where it is missing or no file,
+ * or where a program that was writing it did not end well.
  */
-export async function checkFile(path: string): Promise<number> {
+export async function findDatabase(path: string): Promise<DatabaseFile> {
   const info = await statOrNull(path);
   const fault = (what: string) => new FormatError(`Cannot open ${path}: ${what}`, { file: path });
   if (!info) throw fault("there is no such file; check the path");
   if (!info.isFile) throw fault("it is no file; name the database file itself");
-  for (const ending of ["-wal", "-journal"]) {
-    const journal = await statOrNull(path + ending);
-    if (!journal || journal.size === 0) continue;
+  const journal = await statOrNull(`${path}-journal`);
+  if (journal && (await readStart(`${path}-journal`, 8)).toHex() === JOURNAL_MAGIC) {
     throw fault(
-      `${path}${ending} beside it holds changes that are not in it yet; ` +
-        `open and close it once with a program that may write it`,
+      `the program that was writing it did not end well, as ${path}-journal beside it says; ` +
+        "open it once with a program that may write it, so that SQLite can repair it",
     );
   }
-  return info.size;
+  const log = await statOrNull(`${path}-wal`);
+  return {
+    path: await Deno.realPath(path),
+    size: info.size,
+    log: log && log.size > 0 ? { path: `${path}-wal`, size: log.size } : undefined,
+  };
+}
+
+/** The bytes of a database with those of its log applied. Throws as {@linkcode checkHeader}. */
+export async function readDatabase(
+  { path, size, log }: DatabaseFile,
+): Promise<Uint8Array<ArrayBuffer>> {
+  checkHeader(await readStart(path, HEADER_BYTES), { size, file: path });
+  const image = await readable(path, () => Deno.readFile(path));
+  return log ? applyLog(image, await readable(log.path, () => Deno.readFile(log.path))) : image;
+}
+
+/** The first bytes of a file. */
+export function readStart(path: string, length: number): Promise<Uint8Array> {
+  return readable(path, async () => {
+    using file = await Deno.open(path);
+    const bytes = new Uint8Array(length);
+    return bytes.subarray(0, await file.read(bytes) ?? 0);
+  });
+}
+
+async function readable<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    const what = `Cannot open ${path}: the file may not be read; change its permissions`;
+    throw new FormatError(what, { file: path }, { cause: error });
+  }
 }
 
 async function statOrNull(path: string): Promise<Deno.FileInfo | null> {
   try {
     return await Deno.stat(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
+    const missing = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    if (missing) return null;
     throw error;
   }
 }
 
 /**
  * Checks the first bytes of a database file of `size` bytes. Throws a {@linkcode FormatError} where it
- * is empty, cut off, or something else. The header: https://www.sqlite.org/fileformat.html#the_database_header.
+ * is empty, cut off, or something else. The header:
+ * https://www.sqlite.org/fileformat.html#the_database_header.
  */
 export function checkHeader(
   header: Uint8Array,
@@ -57,12 +105,15 @@ export function checkHeader(
         "check the path",
     );
   }
-  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   if (size < HEADER_BYTES) throw fault(`it has only ${size} bytes; fetch it again`);
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   const stored = view.getUint16(16);
   const pageSize = stored === 1 ? 65_536 : stored;
   if (pageSize < 512 || (pageSize & (pageSize - 1)) !== 0) {
     throw fault(`its header is damaged (a page of ${pageSize} bytes); fetch it again`);
+  }
+  if (view.getUint32(56) > 1) {
+    throw fault("its text is UTF-16; convert it with `sqlite3 old.db .dump | sqlite3 new.db`");
   }
   // The header's count of pages holds only if its two change counters agree.
   const pages = view.getUint32(24) === view.getUint32(92) ? view.getUint32(28) : 0;

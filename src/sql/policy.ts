@@ -15,6 +15,7 @@ const SELECT = 21;
 const CHANGES: readonly number[] = [9, 18, 23];
 const ATTACH = 24;
 const DETACH = 25;
+const ALTER = 26;
 const FUNCTION = 31;
 const RECURSIVE = 33;
 
@@ -55,25 +56,30 @@ const ACTIONS: Readonly<Record<number, string>> = {
 const INTERNAL_TABLE =
   /^(pragma_.*|bytecode|dbstat|fts5vocab|sqlite_dbpage|sqlite_stmt|tables_used)$/i;
 
-/** SQLite's functions that compute from their arguments, or tell the time or a random number. */
+/** SQLite's functions that compute from their arguments, search text, or tell the time or chance. */
 const FUNCTIONS = new Set(
   `
-  -> ->> abs acos acosh asin asinh atan atan2 atanh avg ceil ceiling changes char coalesce concat
+  -> ->> abs acos acosh asin asinh atan atan2 atanh avg bm25 ceil ceiling changes char coalesce concat
   concat_ws cos cosh count cume_dist current_date current_time current_timestamp date datetime degrees
-  dense_rank exp first_value floor format glob group_concat hex if ifnull iif instr
+  dense_rank exp first_value floor format glob group_concat hex highlight if ifnull iif instr
   json json_array json_array_insert json_array_length json_each json_error_position json_extract
   json_group_array json_group_object json_insert json_object json_patch json_pretty json_quote
   json_remove json_replace json_set json_tree json_type json_valid
   jsonb jsonb_array jsonb_array_insert jsonb_each jsonb_extract jsonb_group_array jsonb_group_object
   jsonb_insert jsonb_object jsonb_patch jsonb_remove jsonb_replace jsonb_set jsonb_tree
   julianday lag last_insert_rowid last_value lead length like likelihood likely ln log log10 log2 lower
-  ltrim max median min mod nth_value ntile nullif octet_length percent_rank percentile percentile_cont
+  ltrim match max median min mod nth_value ntile nullif octet_length percent_rank percentile percentile_cont
   percentile_disc pi pow power printf quote radians random randomblob rank replace round row_number
-  rtrim sign sin sinh soundex sqlite_source_id sqlite_version sqrt strftime string_agg substr substring
+  rtrim sign sin sinh snippet sqlite_source_id sqlite_version sqrt strftime string_agg substr substring
   subtype sum tan tanh time timediff total total_changes trim trunc typeof unhex unicode unistr
   unistr_quote unixepoch unlikely upper zeroblob
 `.trim().split(/\s+/),
 );
+
+/** What indexes for text and space ask for inside. By themselves they are no SELECT. */
+const INNER_PRAGMAS: readonly (string | null)[] = ["data_version", "page_size"];
+const isInner = (name: string | null, value: string | null) =>
+  INNER_PRAGMAS.includes(name) && value === null;
 
 /** Decides for the statements of one connection, and remembers what the last of them was about. */
 export interface Policy {
@@ -92,6 +98,7 @@ export function readingPolicy(): Policy {
     if (action === SELECT) selects = true;
     if (action === READ) return !INTERNAL_TABLE.test(first ?? "");
     if (action === FUNCTION) return FUNCTIONS.has((second ?? "").toLowerCase());
+    if (action === PRAGMA) return isInner(first, second);
     return action === SELECT || action === RECURSIVE;
   };
   return {
@@ -114,7 +121,7 @@ export function buildingPolicy(): Policy {
   let refused: string | null = null;
   return {
     authorize(action, first, second) {
-      if (action === PRAGMA) return IGNORE;
+      if (action === PRAGMA) return isInner(first, second) ? OK : IGNORE;
       if (action !== ATTACH && action !== DETACH) return OK;
       refused ??= describe(action, first, second);
       return DENY;
@@ -133,6 +140,7 @@ function describe(action: number, first: string | null, second: string | null): 
   if (action === READ) return `read the internal table ${first}`;
   if (action === FUNCTION) return `call the function ${second}`;
   if (first?.startsWith("sqlite_") && CHANGES.includes(action)) return "change the schema";
-  const name = first ? ` (${first})` : "";
+  const subject = action === ALTER ? second : first;
+  const name = subject ? ` (${subject})` : "";
   return (ACTIONS[action] ?? `do what SQLite calls action ${action}`) + name;
 }

@@ -13,6 +13,9 @@ const FLOAT = 2;
 const TEXT = 3;
 const BLOB = 4;
 
+/** Copying this much takes long enough to look at the clock. */
+const LONG_BYTES = 1 << 16;
+
 /** Runs a statement, and reads its rows up to the limits. */
 export function readRows(
   runtime: Runtime,
@@ -27,9 +30,10 @@ export function readRows(
     (_, column) => engine.text(c.sqlite3_column_name(statement, column)) ?? "",
   );
   const rows: SqlValue[][] = [];
-  let bytesLeft = options.maxBytes;
   const maxRows = Math.min(options.maxRows, Math.floor(options.maxCells / width));
-  const result = (truncated: boolean) => ({ columns, rows, truncated });
+  let bytesLeft = options.maxBytes;
+  let cut = false;
+  const result = (truncated: boolean) => ({ columns, rows, truncated: truncated || cut });
   while (true) {
     const status = c.sqlite3_step(statement);
     if (status === STEP.done) return result(false);
@@ -39,41 +43,65 @@ export function readRows(
     const row: SqlValue[] = [];
     for (let column = 0; column < width; column++) {
       const type = c.sqlite3_column_type(statement, column);
-      const long = type === TEXT || type === BLOB;
-      bytesLeft -= long ? c.sqlite3_column_bytes(statement, column) : 8;
-      if (bytesLeft < 0) return result(true);
-      row.push(readValue(engine, statement, { column, type, options }));
+      if (type === TEXT || type === BLOB) {
+        const whole = readBytes(engine, statement, { column, type });
+        const value = whole.length > options.maxCellBytes
+          ? whole.subarray(0, cutAt(whole, { length: options.maxCellBytes, type }))
+          : whole;
+        cut ||= value !== whole;
+        bytesLeft -= value.length;
+        if (value.length > LONG_BYTES) runtime.checkDeadline();
+        if (bytesLeft < 0) return result(true);
+        row.push(type === BLOB ? value.slice() : decodeText(value, options.invalidText));
+      } else {
+        bytesLeft -= 8;
+        if (bytesLeft < 0) return result(true);
+        row.push(readNumber(engine, statement, { column, type, integers: options.integers }));
+      }
     }
     rows.push(row);
   }
 }
 
-function readValue(
-  { c, bytes }: Engine,
+function readNumber(
+  { c }: Engine,
   statement: number,
-  { column, type, options }: {
+  { column, type, integers }: {
     column: number;
     type: number;
-    options: Pick<QueryOptions, "integers" | "invalidText">;
+    integers: Required<QueryOptions>["integers"];
   },
 ): SqlValue {
-  if (type === INTEGER) {
-    const value = c.sqlite3_column_int64(statement, column);
-    if (options.integers === "bigint") return value;
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : value;
-  }
   if (type === FLOAT) return c.sqlite3_column_double(statement, column);
-  if (type !== TEXT && type !== BLOB) return null;
+  if (type !== INTEGER) return null;
+  const value = c.sqlite3_column_int64(statement, column);
+  if (integers === "bigint") return value;
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+// A view of SQLite's memory, good until SQLite is called again.
+function readBytes(
+  { c, bytes }: Engine,
+  statement: number,
+  { column, type }: { column: number; type: number },
+): Uint8Array {
   // The pointer first: asking for it may convert the value and move the memory.
   const start = type === TEXT
     ? c.sqlite3_column_text(statement, column)
     : c.sqlite3_column_blob(statement, column);
   const length = c.sqlite3_column_bytes(statement, column);
-  if (length === 0) return type === TEXT ? "" : new Uint8Array(0);
-  if (start === 0) throw failure("too_large", "there is no memory for a value");
-  const value = bytes().subarray(start, start + length);
-  return type === TEXT ? decodeText(value, options.invalidText ?? "replace") : value.slice();
+  if (start === 0 && (type === TEXT || length > 0)) {
+    throw failure("too_large", "there is no memory for a value");
+  }
+  return bytes().subarray(start, start + length);
+}
+
+// Text is cut before a character of UTF-8, not inside of it.
+function cutAt(value: Uint8Array, { length, type }: { length: number; type: number }): number {
+  let at = length;
+  while (type === TEXT && at > Math.max(0, length - 3) && (value[at] & 0xc0) === 0x80) at--;
+  return at;
 }
 
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });

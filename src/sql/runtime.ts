@@ -5,6 +5,7 @@
  */
 import { createEngine, type Engine, type Sqlite } from "./engine.ts";
 import { failure, type Fault } from "./faults.ts";
+import type { ReadOnlyFile } from "./host.ts";
 import { type Policy, TRUSTING } from "./policy.ts";
 
 /** SQLite with a guard. Connections of one runtime share its memory and its end. */
@@ -18,6 +19,9 @@ export interface Runtime {
   checkDeadline(): void;
 }
 
+/** The code of a fault of the statement or the schema, not of the file or the memory. */
+export const SQLITE_ERROR = 1;
+
 /** SQLite reported an error. */
 export class SqliteFault extends Error {
   constructor(readonly fault: Fault) {
@@ -26,6 +30,7 @@ export class SqliteFault extends Error {
 }
 
 class Overrun extends Error {}
+class StackOverflow extends Error {}
 
 /**
  * SQLite ends a statement properly when its progress handler says so, and the engine lives on. Where
@@ -33,8 +38,11 @@ class Overrun extends Error {}
  */
 const GRACE_MS = 30;
 
-/** A runtime whose memory cannot grow beyond `maxMemory` bytes. */
-export function createRuntime(sqlite: Sqlite, maxMemory: number): Runtime {
+/** A runtime whose memory cannot grow beyond `maxMemory` bytes, and that can open at most `file`. */
+export function createRuntime(
+  sqlite: Sqlite,
+  { maxMemory, file }: { maxMemory: number; file?: ReadOnlyFile },
+): Runtime {
   let policy = TRUSTING;
   let deadline = Infinity;
   let timeout = Infinity;
@@ -42,9 +50,13 @@ export function createRuntime(sqlite: Sqlite, maxMemory: number): Runtime {
   const late = () => failure("timeout", `it was not done after ${timeout} ms`);
   const engine = createEngine(sqlite, {
     maxMemory,
+    file,
     callbacks: {
       tick() {
         if (performance.now() > deadline + GRACE_MS) throw new Overrun();
+      },
+      overflow() {
+        throw new StackOverflow();
       },
       interrupt: () => performance.now() > deadline,
       authorize: (action, first, second) => policy.authorize(action, first, second),
@@ -65,7 +77,8 @@ export function createRuntime(sqlite: Sqlite, maxMemory: number): Runtime {
       } catch (error) {
         if (error instanceof SqliteFault && (error.fault.code & 255) === 9) throw late();
         const trap = error instanceof WebAssembly.RuntimeError;
-        const deep = error instanceof RangeError && /call stack/.test(error.message);
+        const deep = error instanceof StackOverflow ||
+          error instanceof RangeError && /call stack/.test(error.message);
         broken ||= trap || deep || error instanceof Overrun;
         if (error instanceof Overrun) throw late();
         if (deep) throw failure("too_large", "it is nested too deeply");

@@ -3,6 +3,7 @@
  * @module
  */
 import type { QueryResult } from "./database.ts";
+import { SQLITE_ERROR, SqliteFault } from "./runtime.ts";
 import type { Column, DatabaseSchema, ForeignKey, Table } from "./schema.ts";
 
 /** Runs a statement of this project's own. */
@@ -33,8 +34,9 @@ function readTable(run: Run, name: string): Table | null {
   try {
     infos = run(`SELECT name, type, "notnull", pk FROM pragma_table_xinfo(${quoted})
       WHERE hidden <> 1 ORDER BY cid`);
-  } catch {
-    return null;
+  } catch (error) {
+    if (error instanceof SqliteFault && error.fault.code === SQLITE_ERROR) return null;
+    throw error;
   }
   const columns = infos.map(([name, type, notNull]): Column => ({
     name: String(name),

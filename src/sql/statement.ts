@@ -72,6 +72,10 @@ export function withReadingStatement<T>(
     const reads = policy.selects && c.sqlite3_stmt_readonly(statement) !== 0 &&
       c.sqlite3_column_count(statement) > 0;
     if (!reads) throw failure("not_allowed", "it is no SELECT statement");
+    // SQLite would take NULL for a value that nobody gives.
+    if (c.sqlite3_bind_parameter_count(statement) > 0) {
+      throw failure("runtime", "it has a placeholder (such as ? or :name) in the place of a value");
+    }
     return { result: work(statement), stop: true };
   })!;
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import { FormatError } from "../errors.ts";
+import { isLfsPointer, lfsPointerError } from "../formats/byte_source.ts";
 import { isObject } from "./tokenizer_json.ts";
 
 /** A file of the tokenizer, as it was found. */
@@ -47,6 +48,7 @@ export async function readTokenizerFiles(directory: string): Promise<Required<To
   const read = async (name: string): Promise<string | null> => {
     const bytes = await readIfThere(`${directory}/${name}`);
     if (bytes === null) return null;
+    if (isLfsPointer(bytes)) throw lfsPointerError(`${directory}/${name}`);
     files.push({ name, bytes });
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

@@ -73,7 +73,8 @@ export const trainSchema = z.object({
   shuffle: flag(true).meta(data("New record order each epoch; false: file order.")),
 
   base_model: path().meta(model(
-    "Model folder in Hugging Face's layout, or the name of one on the Hub. Required unless --smoke.",
+    "Model folder in Hugging Face's layout, or OWNER/NAME[@REVISION] on the Hub. " +
+      "Required unless --smoke.",
     { value: "DIR|NAME", also: ["model_name_or_path", "model"] },
   )),
   method: z.enum(["qlora", "lora", "full"]).default("qlora").meta(model(
@@ -83,7 +84,12 @@ export const trainSchema = z.object({
     also: ["bnb_4bit_use_double_quant", "use_nested_quant"],
   })),
   precision: z.enum(["auto", "f32", "f16"]).default("auto")
-    .meta(model("Arithmetic; auto takes the best that is available.")),
+    .meta(model(
+      "f16: what is kept for the backward pass takes half the memory, rounded; auto: f32.",
+    )),
+  gradient_checkpointing: flag(true).meta(model(
+    "Keep only the inputs of blocks and compute the rest again; false: faster, far more memory.",
+  )),
 
   lora_r: count(1, 16).meta(lora("Rank of the adapter.", { also: ["r", "rank"] })),
   lora_alpha: z.number().gt(0).default(32)

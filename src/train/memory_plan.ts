@@ -7,11 +7,12 @@ import type { Device } from "../device/device.ts";
 import type { Checkpoint } from "../formats/checkpoint.ts";
 import { itemBytes } from "../formats/safetensors.ts";
 import { buildModel, type ModelFiles } from "../model/load.ts";
+import type { Model } from "../model/model.ts";
 import type { RaggedBatch } from "../text/batch.ts";
 import type { BatchPlan } from "./batches.ts";
 import type { TrainConfig } from "./config.ts";
 import { evaluateLoss } from "./evaluate_loss.ts";
-import { loadOptions, makeTrainable } from "./trainable.ts";
+import { loadOptions, makeTrainable, tapeOptions } from "./trainable.ts";
 import { trainStep } from "./step.ts";
 
 /** Bytes of GPU memory by use. */
@@ -61,15 +62,26 @@ export async function planMemory(device: Device, inputs: PlanInputs): Promise<Me
       weightDecay: config.weight_decay,
       maxGradNorm: config.max_grad_norm,
       neftuneAlpha: config.neftune_noise_alpha,
+      tape: tapeOptions(config),
     });
   }
   for (const batch of largestBatches(evalBatches)) await evaluateLoss(model, [batch]);
-  const { hiddenSize, layers } = model.config;
   const rows = Math.max(...passes.map((pass) => pass.tokens.length));
-  const checkpoints = rows * hiddenSize * 4 * layers;
+  const checkpoints = config.gradient_checkpointing ? checkpointBytes(model, config, rows) : 0;
   const totalBytes = counting.peakBytes;
   const workspace = totalBytes - weights - adapter - optimizer - checkpoints;
   return { weights, adapter, optimizer, checkpoints, workspace, totalBytes, rows };
+}
+
+/** Bytes of the block inputs that a pass keeps. */
+function checkpointBytes(
+  { config: { hiddenSize, layers } }: Model,
+  config: TrainConfig,
+  rows: number,
+) {
+  const itemBytes = tapeOptions(config).keepAs === "f16" ? 2 : 4;
+  // The first block's input stays as it is.
+  return rows * hiddenSize * (4 + itemBytes * (layers - 1));
 }
 
 function* passesOf({ steps, batchesOf }: BatchPlan): Generator<RaggedBatch> {

@@ -47,32 +47,38 @@ export interface TrainRun extends PlannedRun, TrainedPart {
 }
 
 /**
- * Reads data, tokenizer and the model's headers, and plans steps and memory.
+ * Reads data, tokenizer and the model's headers, and plans steps and memory. `modelDirectory` is where
+ * the files of `base_model` are, if that is not the folder itself but a name on the Hub.
  * Throws FormatError, TrainingError or ConfigError for what would keep the run from working.
  */
-export async function planTraining(device: Device, config: TrainConfig): Promise<PlannedRun> {
-  const { base_model, train_path, val_path } = config;
-  if (base_model === null || train_path === null) {
+export async function planTraining(
+  device: Device,
+  config: TrainConfig,
+  options: { modelDirectory?: string } = {},
+): Promise<PlannedRun> {
+  const { train_path, val_path } = config;
+  const modelDirectory = options.modelDirectory ?? config.base_model;
+  if (modelDirectory === null || train_path === null) {
     throw new TypeError("Cannot plan a run without base_model and train_path");
   }
   using cleanup = new DisposableStack();
-  const files = cleanup.use(await openModelFiles(base_model));
-  const tokenizer = await loadTokenizer(base_model);
-  checkVocabulary(tokenizer, files.config, base_model);
+  const files = cleanup.use(await openModelFiles(modelDirectory));
+  const tokenizer = await loadTokenizer(modelDirectory);
+  checkVocabulary(tokenizer, files.config, modelDirectory);
   const trainRecords = await readRecords(train_path, {
     maxRecords: config.max_train_samples ?? undefined,
   });
   const evalRecords = val_path
     ? await readRecords(val_path, { maxRecords: config.max_val_samples ?? undefined })
     : [];
-  const options = {
+  const tokenizing = {
     maxSeqLength: config.max_seq_length,
     completionOnly: config.completion_only_loss,
     style: config.prompt,
   };
-  const train = tokenizeRecords(trainRecords, tokenizer, options);
+  const train = tokenizeRecords(trainRecords, tokenizer, tokenizing);
   const evaluation = evalRecords.length > 0
-    ? tokenizeRecords(evalRecords, tokenizer, options)
+    ? tokenizeRecords(evalRecords, tokenizer, tokenizing)
     : { examples: [], truncated: 0, dropped: [] };
   const maxRows = mostRows(device, files.config);
   const batches = planBatches(train.examples, config, maxRows);

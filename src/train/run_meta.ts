@@ -26,6 +26,8 @@ export async function writeRunMeta(run: PlannedRun, context: RunContext): Promis
   const meta = {
     mode: context.mode,
     base_model: config.base_model,
+    // For a name on the Hub, this path ends with the commit.
+    model_directory: files.directory,
     data: {
       train_path: config.train_path,
       train_records: run.trainRecords.length,

@@ -88,6 +88,8 @@ const FIXED = [
   "per_device_train_batch_size",
   "gradient_accumulation_steps",
   "neftune_noise_alpha",
+  "precision",
+  "gradient_checkpointing",
 ] as const satisfies readonly (keyof TrainConfig)[];
 
 /** The run a checkpoint belongs to: its fixed options, and digests of its tokens and base model. */

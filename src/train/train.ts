@@ -28,6 +28,7 @@ import {
   type TrainState,
 } from "./state.ts";
 import { type StepResult, trainStep } from "./step.ts";
+import { tapeOptions } from "./trainable.ts";
 
 /**
  * Trains `run` and tells what happens, step by step; leaving the loop over it ends the training.
@@ -120,6 +121,7 @@ export async function* train(run: TrainRun, signal?: AbortSignal): AsyncGenerato
       weightDecay: config.weight_decay,
       maxGradNorm: config.max_grad_norm,
       neftuneAlpha: config.neftune_noise_alpha,
+      tape: tapeOptions(config),
     });
     checkFinite(result, step + 1, saved?.path ?? null);
     const seconds = (performance.now() - begin) / 1000;

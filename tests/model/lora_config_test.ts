@@ -280,3 +280,16 @@ Deno.test("a malformed regex is refused with its field", () => {
     "rank_pattern",
   );
 });
+
+Deno.test("a base model's revision on the Hub is in PEFT's own field", () => {
+  const written = (baseModel: string) => {
+    const json = JSON.parse(formatLoraConfig({ ...parse({}), baseModel }));
+    assertEquals(parse(json).baseModel, baseModel);
+    return [json.base_model_name_or_path, json.revision];
+  };
+  assertEquals(written("owner/name"), ["owner/name", null]);
+  assertEquals(written("owner/name@refs/pr/1"), ["owner/name", "refs/pr/1"]);
+  assertEquals(written("/models/a@b"), ["/models/a@b", null]);
+  const main = parse({ base_model_name_or_path: "owner/name", revision: "main" });
+  assertEquals(main.baseModel, "owner/name");
+});

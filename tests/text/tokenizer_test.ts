@@ -276,6 +276,9 @@ Deno.test("loadTokenizer reads a folder and keeps its files", async () => {
     assertEquals(error.file, `${folder}/tokenizer.json`);
     await Deno.writeFile(`${folder}/tokenizer.json`, Uint8Array.of(0x7b, 0xff));
     await assertRejects(() => loadTokenizer(folder), FormatError, "not valid UTF-8");
+    const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+    await Deno.writeTextFile(`${folder}/tokenizer.json`, pointer);
+    await assertRejects(() => loadTokenizer(folder), FormatError, "is a Git-LFS pointer");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
