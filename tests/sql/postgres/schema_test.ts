@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { FormatError } from "../../../src/errors.ts";
+import { formatDdl } from "../../../src/sql/ddl.ts";
 import { type ColumnContents, readContents } from "../../../src/sql/postgres/contents.ts";
 import { postgresDdl, postgresSchema } from "../../../src/sql/postgres/schema.ts";
 import { openDatabase } from "../../../src/sql/sandbox.ts";
@@ -148,6 +149,12 @@ ALTER TABLE b ADD FOREIGN KEY (a_id) REFERENCES a (id);
 
 ALTER TABLE b ADD FOREIGN KEY (y, x) REFERENCES c (k2, k1);
 `,
+  );
+  assertEquals(
+    formatDdl({ tables: schema.tables.slice(1, 3) }, { style: "compact" }),
+    `CREATE TABLE a (id bigint PRIMARY KEY, n bigint, "user" text);
+CREATE TABLE c (k1 bigint, k2 text, PRIMARY KEY (k1, k2));`,
+    "a prompt shows it like any other schema",
   );
 });
 

@@ -24,7 +24,7 @@ sharedTest(
     assertEquals(errors, []);
     const { same, tie, differs, refused } = counts;
     assertEquals(same + tie + differs + refused, 1034);
-    assert(same >= 983, JSON.stringify(counts));
+    assert(same >= 0.95 * 1034 && same + tie >= 1017, JSON.stringify(counts));
     // One query, asked twice, picks one of three breeds that are level.
     assert(differs <= 2, JSON.stringify(counts));
   },

@@ -1,8 +1,8 @@
 /**
  * Converts the gold queries of a data set in Spider's or BIRD's form and counts what becomes of them:
  *
- *     deno run -A tests/sql/postgres/verify.ts QUESTIONS.json DATABASES [OUT.json]
- *     deno run -A tests/sql/postgres/verify.ts QUESTIONS.json TABLES.json [OUT.json]
+ *     deno task verify-postgres QUESTIONS.json DATABASES [OUT.json]
+ *     deno task verify-postgres QUESTIONS.json TABLES.json [OUT.json]
  *
  * With a folder of SQLite databases, both sides run and are compared. With a `tables.json`, nothing is
  * known of the values, and PostgreSQL only prepares the queries.
