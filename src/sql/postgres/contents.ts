@@ -17,6 +17,8 @@ export interface ColumnContents {
   readonly integerTexts: number;
   /** Texts that are a decimal number, integers included. */
   readonly numberTexts: number;
+  /** Texts that show that SQLite compares the column without regard to case or to blanks at the end. */
+  readonly collated: number;
   /** Texts of the form `2024-02-29` that are a date. */
   readonly dates: number;
   /** Texts of the form `2024-02-29 23:59:59` that are a time. */
@@ -38,6 +40,11 @@ const COUNTS: readonly (readonly [keyof ColumnContents, string])[] = [
     "numberTexts",
     `${unsigned("c")} GLOB '*[0-9]*' AND ${unsigned("c")} NOT GLOB '*[^0-9.]*'
     AND c NOT GLOB '*.*.*'`,
+  ],
+  [
+    "collated",
+    `((c = upper(c)) <> (c = upper(c) COLLATE BINARY) OR (c = lower(c)) <> (c = lower(c) COLLATE BINARY)
+    OR c = c || ' ')`,
   ],
   // SQLite's own functions give a text back only if it is a date that exists.
   ["dates", "length(c) = 10 AND date(c) = c AND c > '0001'"],

@@ -25,7 +25,8 @@ const MESSAGE_LENGTH = 200;
  * What it returns gives the same rows wherever the values of the database are those that the schema
  * says, and texts are ordered by their bytes, as in tables that {@linkcode postgresDdl} made. Rows
  * that tie in ORDER BY may come in another order or, with LIMIT, be others, as they may in SQLite;
- * reals agree up to the rounding of their last digits. Where that cannot be shown, the query is
+ * reals agree up to the rounding of their last digits, and of what round() finds half-way, since SQLite
+ * rounds the binary number and PostgreSQL the decimal one. Where that cannot be shown, the query is
  * refused: SQLite, say, takes a column that is neither grouped nor aggregated from any row.
  */
 export function toPostgres(sql: string, schema: PostgresSchema): Conversion {

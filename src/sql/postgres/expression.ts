@@ -176,8 +176,16 @@ function unary({ operator, operand: inner }: Of<"unary">, scope: Scope): Value {
   if (operator === "~" && number.kind !== "integer") throw new Refusal("types", "~ of a real");
   const exact = operator === "~" ? integerStored(number) : number;
   const { kind, storage, nullable } = exact;
+  // PostgreSQL's ~ binds looser than its arithmetic.
+  const level = operator === "~" ? LEVEL.other : LEVEL.sign;
   const sql = `${operator}${operand(exact, LEVEL.sign)}`;
-  return value(sql, { kind, storage, nullable, level: LEVEL.sign, literal });
+  return value(sql, {
+    kind,
+    storage,
+    nullable,
+    level,
+    literal: operator === "~" ? undefined : literal,
+  });
 }
 
 function binary({ operator, left, right }: Of<"binary">, scope: Scope): Value {

@@ -80,11 +80,27 @@ function convertCompound(
   );
   const columns = after[0].columns.map(({ name, value }, index) => ({
     name,
-    value: { ...value, literal: undefined, ...(change ? {} : merged[index].like) },
+    value: {
+      ...value,
+      ...(change ? {} : merged[index].like),
+      ...commonForms(before.map((part) => part.columns[index].value)),
+      literal: undefined,
+      column: undefined,
+    },
   }));
   const order = orderBy.map((term) => compoundOrder(term, { first, columns }));
   const sql = joined(after, rest.map(({ operator }) => operator));
   return { columns, sql: order.length > 0 ? `${sql} ORDER BY ${order.join(", ")}` : sql };
+}
+
+// What is known of texts and comparisons holds for a compound only if it does for all its parts.
+function commonForms(values: readonly Value[]): Pick<Value, "affinity" | "digits" | "dates"> {
+  const [{ affinity, digits, dates }] = values;
+  return {
+    affinity: values.every((one) => one.affinity === affinity) ? affinity : "none",
+    digits: values.every((one) => one.digits === digits) ? digits : undefined,
+    dates: values.every((one) => one.dates === dates) ? dates : undefined,
+  };
 }
 
 // PostgreSQL takes a NULL without a type for a text as soon as there is DISTINCT.

@@ -8,8 +8,8 @@ import type { Column, DatabaseSchema, ForeignKey, Table } from "../schema.ts";
 import type { ColumnContents, Contents } from "./contents.ts";
 
 /**
- * What the values of a column are. `numeric`: integers and reals; `mixed`: numbers and texts, or blobs
- * and others, of which next to nothing can be said.
+ * What the values of a column are. `numeric`: integers and reals; `caseless`: texts with a collation
+ * that PostgreSQL lacks; `mixed`: numbers and texts, or blobs and others.
  */
 export type Kind =
   | "integer"
@@ -19,6 +19,7 @@ export type Kind =
   | "date"
   | "timestamp"
   | "blob"
+  | "caseless"
   | "mixed";
 
 /** How SQLite turns values before it compares them: https://www.sqlite.org/datatype3.html. */
@@ -144,6 +145,7 @@ function observedKind(counts: ColumnContents, declared: Kind): Kind {
   const numbers = integers + reals;
   if ([numbers, texts, blobs].filter((count) => count > 0).length > 1) return "mixed";
   if (blobs > 0) return "blob";
+  if (counts.collated > 0) return "caseless";
   if (texts > 0) {
     if (declared !== "date" && declared !== "timestamp") return "text";
     return dates === texts ? "date" : timestamps === texts ? "timestamp" : "text";
@@ -163,7 +165,7 @@ function postgresType(kind: Kind, affinity: string): string {
   if (kind === "integer") return "bigint";
   if (kind === "real") return affinity === "numeric" ? "numeric" : "double precision";
   if (kind === "blob") return "bytea";
-  return kind === "mixed" ? "text" : kind;
+  return kind === "mixed" || kind === "caseless" ? "text" : kind;
 }
 
 function checkNames({ tables, name: database }: DatabaseSchema): void {

@@ -128,7 +128,7 @@ export function asText(x: Value, purpose: string): Value {
 
 /** Throws a {@linkcode Refusal} if nothing can be said of a value but that it is there. */
 export function known(x: Value, purpose: string): Value {
-  if (x.kind !== "mixed" && x.kind !== "blob") return x;
+  if (x.kind !== "mixed" && x.kind !== "blob" && x.kind !== "caseless") return x;
   throw new Refusal("types", `${purpose} of ${x.sql}, which holds ${x.kind} values`);
 }
 

@@ -301,6 +301,14 @@ export const CONVERTED: readonly (readonly [sqlite: string, postgres: string])[]
     "SELECT CAST(EXTRACT(JULIAN FROM seen) - 0.5 AS double precision) - CAST(EXTRACT(JULIAN FROM day) - 0.5 AS double precision) FROM item",
   ],
   ["SELECT s FROM item WHERE s = 'it''s'", "SELECT s FROM item WHERE s = 'it''s'"],
+  [
+    "SELECT ~n + 1, ~(n + 1), -(n + 1), ~(~n) FROM item",
+    "SELECT (~n) + 1, ~(n + 1), -(n + 1), ~(~n) FROM item",
+  ],
+  [
+    "SELECT n = 1 IS NULL, NOT n IS NULL, n & 1 + 2 FROM item",
+    "SELECT CAST(n = 1 IS NULL AS integer), CAST(NOT n IS NULL AS integer), n & 1 + 2 FROM item",
+  ],
 ];
 
 /** A query that is not converted, and why. */

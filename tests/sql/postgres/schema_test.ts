@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { FormatError } from "../../../src/errors.ts";
 import { formatDdl } from "../../../src/sql/ddl.ts";
 import { type ColumnContents, readContents } from "../../../src/sql/postgres/contents.ts";
+import { toPostgres } from "../../../src/sql/postgres/convert.ts";
 import { postgresDdl, postgresSchema } from "../../../src/sql/postgres/schema.ts";
 import { openDatabase } from "../../../src/sql/sandbox.ts";
 import type { DatabaseSchema } from "../../../src/sql/schema.ts";
@@ -19,6 +20,7 @@ const NOTHING: ColumnContents = {
   blobs: 0,
   integerTexts: 0,
   numberTexts: 0,
+  collated: 0,
   dates: 0,
   timestamps: 0,
 };
@@ -93,6 +95,28 @@ Deno.test("readContents: counts what the values of columns are", async () => {
     timestamps: 1,
   });
   assertEquals(counts.get("blank"), { ...NOTHING, nulls: 11 });
+});
+
+Deno.test("readContents: a column with a collation of its own is found out and not compared", async () => {
+  using database = await openDatabase({
+    ddl:
+      `CREATE TABLE t (a TEXT COLLATE NOCASE, b TEXT COLLATE RTRIM, c TEXT, d INT COLLATE NOCASE);
+      INSERT INTO t VALUES ('X', 'x', 'X', 1), ('x', 'y', 'x', 2), ('1', '', '1 ', 3);`,
+  });
+  const contents = await readContents(database);
+  const counts = [...contents.get("t")!.values()].map(({ collated }) => collated);
+  assertEquals(counts, [2, 3, 0, 0]);
+  const schema = postgresSchema(await database.schema(), contents);
+  const kinds = [
+    "SELECT a, b FROM t",
+    "SELECT c FROM t WHERE a = 'x'",
+    "SELECT c FROM t ORDER BY b",
+  ]
+    .map((sql) => {
+      const conversion = toPostgres(sql, schema);
+      return conversion.ok ? "converted" : conversion.reason.kind;
+    });
+  assertEquals(kinds, ["converted", "types", "types"]);
 });
 
 Deno.test("readContents: tables wider than what is counted at once", async () => {
