@@ -113,7 +113,10 @@ const FAULTS: Record<string, (folder: TempFolder) => Promise<[CliOptions, RegExp
     return [{ train_path }, /empty\.jsonl: it has no records/];
   },
   "records that are all too long": () =>
-    Promise.resolve([{ max_seq_length: 6 }, /none of the 12 records fits .*raise max_seq_length/]),
+    Promise.resolve([
+      { max_seq_length: 6 },
+      /none of its 12 records fits .*raise --max_seq_length/,
+    ]),
   "truncated weights": async (folder) => {
     const base_model = await writeTinyModel(folder("bad"));
     const file = join(base_model, "model.safetensors");
