@@ -11,13 +11,12 @@ import { isJsonObject } from "../formats/json.ts";
 import { loadAdapter } from "../model/adapter.ts";
 import { generate, type GenerateOptions } from "../model/generate.ts";
 import { loadModel } from "../model/load.ts";
-import { readLoraConfig } from "../model/lora_config.ts";
 import type { Model } from "../model/model.ts";
 import { encodePrompt } from "../text/prompt.ts";
 import { sqlEnd } from "../text/sql_end.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { readLayers } from "./args.ts";
-import { modelFolder } from "./base_model.ts";
+import { baseModel, modelFolder } from "./base_model.ts";
 import { helpText } from "./help.ts";
 import { describeInferOptions, type InferConfig, resolveInferConfig } from "./infer_options.ts";
 import { ensureAdapter } from "./setup.ts";
@@ -71,13 +70,6 @@ await runTask(async (signal) => {
   if (config.json) console.log(JSON.stringify(result));
   else if (!stream) console.log(result.text);
 });
-
-async function baseModel({ base_model, adapter_path }: InferConfig): Promise<string> {
-  if (base_model !== null) return base_model;
-  const { baseModel } = await readLoraConfig(adapter_path!);
-  if (baseModel !== null) return baseModel;
-  throw new ConfigError([`${adapter_path} does not name its base model; give --base_model`]);
-}
 
 /** `schema` is a file if there is one of that name, and DDL otherwise. */
 async function questionRecord({ question, schema, prompt_style, dialect }: InferConfig) {

@@ -198,7 +198,8 @@ function render(
   }
 }
 
-function userMessage({ instruction, input }: PromptParts): ChatMessage {
+/** The prompt as one turn of a conversation, for a template that is not this module's. */
+export function userMessage({ instruction, input }: PromptParts): ChatMessage {
   return { role: "user", content: input === "" ? instruction : `${instruction}\n\n${input}` };
 }
 
