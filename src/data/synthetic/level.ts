@@ -13,7 +13,7 @@ export const LEVELS: readonly Level[] = ["easy", "medium", "hard", "extra"];
  * The level of a query of this generator or written in its style, in the spirit of Spider's criteria
  * (https://github.com/taoyds/spider/tree/master/evaluation_examples): clauses, joins, alternatives and
  * LIKE count once each; several columns, conditions or aggregates are further traits; subqueries and
- * set operations weigh most. It looks at the text and does not parse it, so it is no score.
+ * set operations weigh most. It looks at the text and does not parse it: a label, not a score.
  */
 export function levelOf(sql: string): Level {
   const bare = sql.replace(/'(?:''|[^'])*'|"(?:""|[^"])*"/g, "x");
@@ -27,7 +27,10 @@ export function levelOf(sql: string): Level {
   const conditions = where === ""
     ? 0
     : 1 + count(where.replace(/\bBETWEEN\s\S+\sAND\b/g, ""), /\b(?:AND|OR)\b/g);
-  const aggregates = count(outer, /\b(?:COUNT|SUM|AVG|MIN|MAX)\s*\(/g);
+  const aggregates = count(
+    outer.replace(/\sHAVING\s.*?(?=\s(?:ORDER|LIMIT)\b|$)/s, ""),
+    /\b(?:COUNT|SUM|AVG|MIN|MAX)\s*\(/g,
+  );
   const groups =
     (/\sGROUP BY\s(.*?)(?:\s(?:HAVING|ORDER|LIMIT)\b|$)/s.exec(outer)?.[1] ?? "").split(",").length;
   const others = [aggregates > 1, topLevelCommas(columns) > 0, conditions > 1, groups > 1]
@@ -36,9 +39,7 @@ export function levelOf(sql: string): Level {
   if (nested === 0) {
     if (clauses <= 1 && others === 0) return "easy";
     if ((clauses <= 1 && others <= 2) || (clauses === 2 && others < 2)) return "medium";
-    if ((clauses <= 2 && others > 2) || (clauses === 3 && others <= 2) || clauses === 2) {
-      return "hard";
-    }
+    if ((clauses <= 2 && others > 2) || (clauses === 3 && others <= 2)) return "hard";
     return "extra";
   }
   return nested === 1 && clauses <= 1 && others === 0 ? "hard" : "extra";

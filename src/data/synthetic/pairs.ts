@@ -46,6 +46,8 @@ export interface PairOptions {
    * questions. Default `"all"`; for `test_unseen`, small ones of other themes whatever is said here.
    */
   readonly schemas?: "demo" | "small" | "all";
+  /** Of a hundred tables that a query does not need, so many are shown. Default 35. */
+  readonly others?: number;
   /** How many small databases there are. Default 200. */
   readonly schemaCount?: number;
   /** Decides what the small databases are. Default 0. */
@@ -100,7 +102,7 @@ const WORDINGS = 8;
  * {@linkcode ConfigError} where the schemas do not give as many different questions as are asked for.
  */
 export function* syntheticPairs(options: PairOptions): Generator<Pair, void, undefined> {
-  const { split, seed, count = Infinity } = options;
+  const { split, seed, count = Infinity, others = 35 } = options;
   const rng = random(seed, "synthetic pairs", split);
   const draw = databaseDrawer(rng, options);
   const seen = new Set<number>();
@@ -123,7 +125,7 @@ export function* syntheticPairs(options: PairOptions): Generator<Pair, void, und
     misses = 0;
     made++;
     const { sql, tables } = draft;
-    const shown = database.tables.filter((table) => tables.includes(table) || chance(rng, 35));
+    const shown = database.tables.filter((table) => tables.includes(table) || chance(rng, others));
     yield { id: `${split}-${made}`, database, question, sql, level: levelOf(sql), shown };
   }
 }

@@ -11,6 +11,11 @@ import {
   sentence,
 } from "../../../src/data/synthetic/english.ts";
 import { levelOf } from "../../../src/data/synthetic/level.ts";
+import { syntheticPairs } from "../../../src/data/synthetic/pairs.ts";
+import { FormatError, SqlError } from "../../../src/errors.ts";
+import { hardnessOf } from "../../../src/eval/spider/hardness.ts";
+import { parseQuery } from "../../../src/eval/spider/parse.ts";
+import { spiderSchema } from "../../../src/eval/spider/schema.ts";
 
 Deno.test("english: a pattern takes one of its alternatives; slots are never taken for patterns", () => {
   const rng = random(1);
@@ -79,6 +84,24 @@ Deno.test("levels: clauses, further traits, subqueries and set operations", () =
     ["SELECT a FROM t WHERE b = 1 EXCEPT SELECT a FROM t WHERE c = 1", "hard"],
   ];
   for (const [sql, level] of cases) assertEquals(levelOf(sql), level, sql);
+});
+
+Deno.test("levels: those of Spider's evaluator for 98 of 100 queries that it can read", () => {
+  let read = 0;
+  let same = 0;
+  for (const { sql, level, database } of syntheticPairs({ split: "train", seed: 1, count: 2000 })) {
+    let hardness: string;
+    try {
+      hardness = hardnessOf(parseQuery(sql, spiderSchema(database.schema)));
+    } catch (error) {
+      assert(error instanceof FormatError || error instanceof SqlError, String(error));
+      continue;
+    }
+    read++;
+    if (hardness === level) same++;
+  }
+  assert(read > 1500, `${read}`);
+  assert(same / read >= 0.98, `${same} of ${read}`);
 });
 
 Deno.test("small databases: names differ within a table and a schema, and styles between schemas", () => {
