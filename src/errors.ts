@@ -179,3 +179,18 @@ export class DownloadError extends Error {
     this.received = failure.received;
   }
 }
+
+/** A server that answers questions is away, refuses, or answers something else. */
+export class BackendError extends Error {
+  override readonly name = "BackendError";
+  /** The address that was asked. */
+  readonly url: string;
+  /** The HTTP status, where there was an answer. */
+  readonly status?: number;
+
+  constructor(message: string, at: { url: string; status?: number }, options?: ErrorOptions) {
+    super(message, options);
+    this.url = at.url;
+    this.status = at.status;
+  }
+}

@@ -61,6 +61,11 @@ export {
   type HubSnapshot,
 } from "./formats/hub.ts";
 export { type InstructionRecord, readRecords } from "./data/record.ts";
+export { DATASETS } from "./data/registry.ts";
+export { buildDataset, type BuildOptions } from "./data/build.ts";
+export { inspectDataset, type Inspection } from "./data/inspect.ts";
+export type { Dataset, DatasetSource } from "./data/example.ts";
+export type { DataReport } from "./data/report.ts";
 export { loadTokenizer, type Tokenizer } from "./text/tokenizer.ts";
 export { encodePrompt, formatPrompt } from "./text/prompt.ts";
 export { loadModel, type LoadOptions } from "./model/load.ts";

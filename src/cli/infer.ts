@@ -4,20 +4,19 @@
  */
 import { ConfigError, FormatError } from "../errors.ts";
 import { readJsonl } from "../data/jsonl.ts";
-import { schemaQuestion, TEXT_TO_SQL_INSTRUCTION } from "../data/question.ts";
+import { schemaQuestion, textToSqlInstruction } from "../data/question.ts";
 import { openDevice } from "../device/open.ts";
 import { createAtomicFile } from "../formats/atomic.ts";
 import { isJsonObject } from "../formats/json.ts";
 import { loadAdapter } from "../model/adapter.ts";
 import { generate, type GenerateOptions } from "../model/generate.ts";
 import { loadModel } from "../model/load.ts";
-import { readLoraConfig } from "../model/lora_config.ts";
 import type { Model } from "../model/model.ts";
 import { encodePrompt } from "../text/prompt.ts";
 import { sqlEnd } from "../text/sql_end.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { readLayers } from "./args.ts";
-import { modelFolder } from "./base_model.ts";
+import { baseModel, modelFolder } from "./base_model.ts";
 import { helpText } from "./help.ts";
 import { describeInferOptions, type InferConfig, resolveInferConfig } from "./infer_options.ts";
 import { ensureAdapter } from "./setup.ts";
@@ -72,17 +71,13 @@ await runTask(async (signal) => {
   else if (!stream) console.log(result.text);
 });
 
-async function baseModel({ base_model, adapter_path }: InferConfig): Promise<string> {
-  if (base_model !== null) return base_model;
-  const { baseModel } = await readLoraConfig(adapter_path!);
-  if (baseModel !== null) return baseModel;
-  throw new ConfigError([`${adapter_path} does not name its base model; give --base_model`]);
-}
-
 /** `schema` is a file if there is one of that name, and DDL otherwise. */
-async function questionRecord({ question, schema }: InferConfig) {
+async function questionRecord({ question, schema, prompt_style, dialect }: InferConfig) {
   const ddl = await readIfFile(schema!);
-  return { instruction: TEXT_TO_SQL_INSTRUCTION, input: schemaQuestion(ddl.trim(), question!) };
+  return {
+    instruction: textToSqlInstruction(prompt_style, dialect),
+    input: schemaQuestion(ddl.trim(), question!),
+  };
 }
 
 async function readIfFile(schema: string): Promise<string> {

@@ -11,6 +11,7 @@ import {
   type OptionLayer,
   resolveOptions,
 } from "../train/options.ts";
+import { generationFields, modelFields } from "./model_options.ts";
 
 const text = (group: string, description: string, value = "TEXT") =>
   z.string().min(1).nullable().default(null).meta({ group, description, value });
@@ -24,15 +25,7 @@ export const inferSchema = z.object({
     "Model folder, or OWNER/NAME of one on the Hub; by default the one that the adapter names.",
     "DIR|NAME",
   ),
-  adapter_path: text(MODEL, "Adapter folder in PEFT's format.", "DIR"),
-  quantization: z.enum(["nf4", "none"]).default("nf4").meta({
-    group: MODEL,
-    description: "Hold the linear layers in NF4, as in training with qlora, or as they are.",
-  }),
-  double_quant: z.boolean().default(true).meta({
-    group: MODEL,
-    description: "Quantise the NF4 scales too.",
-  }),
+  ...modelFields,
   question: text(INPUT, "A question in words. Needs --schema."),
   schema: text(INPUT, "The database's CREATE TABLE statements, or a file with them.", "FILE|TEXT"),
   prompt: text(INPUT, "A raw prompt, without any template; BOS is added."),
@@ -40,24 +33,13 @@ export const inferSchema = z.object({
   output: text(INPUT, "JSONL to write, one answer for each record of --input.", "FILE"),
   prompt_style: z.enum(["alpaca", "mistral"]).default("alpaca").meta({
     group: INPUT,
-    description: "Prompt template, as in training.",
+    description: "Prompt template and wording, as in the data and in training.",
   }),
-  max_new_tokens: z.int().min(1).default(256).meta({
-    group: GENERATION,
-    description: "Tokens to generate at most.",
+  dialect: z.enum(["sqlite", "postgres"]).default("sqlite").meta({
+    group: INPUT,
+    description: "The SQL that is asked for, as in the data.",
   }),
-  temperature: z.number().min(0).default(0).meta({
-    group: GENERATION,
-    description: "0: the likeliest token each time; above: sample.",
-  }),
-  top_p: z.number().gt(0).max(1).default(1).meta({
-    group: GENERATION,
-    description: "Sample from the likeliest tokens that together have this probability.",
-  }),
-  top_k: z.int().min(0).default(0).meta({
-    group: GENERATION,
-    description: "Sample from this many likeliest tokens; 0: all.",
-  }),
+  ...generationFields,
   batch_size: z.int().min(1).default(8).meta({
     group: GENERATION,
     description: "Records of --input to answer at once.",

@@ -3,12 +3,14 @@
  * @module
  */
 import {
+  BackendError,
   ConfigError,
   DeviceError,
   DownloadError,
   FormatError,
   KernelError,
   ShapeError,
+  SqlError,
   TrainingError,
 } from "../errors.ts";
 
@@ -21,7 +23,16 @@ export interface Outcome {
   readonly text: string;
 }
 
-const KNOWN = [FormatError, DownloadError, TrainingError, DeviceError, KernelError, ShapeError];
+const KNOWN = [
+  FormatError,
+  DownloadError,
+  TrainingError,
+  DeviceError,
+  KernelError,
+  ShapeError,
+  SqlError,
+  BackendError,
+];
 
 /** The exit code and message for what a task threw: the stack only where the error is a surprise. */
 export function outcomeOf(error: unknown): Outcome {

@@ -56,9 +56,8 @@ export async function* readJsonl(
   }
 }
 
-/** Yields the bytes of each line without its line feed. */
-async function* readLines(path: string, maxLineBytes: number): AsyncGenerator<Uint8Array> {
-  const file = await open(path);
+/** Yields the bytes of each line without its line feed. Throws FormatError as {@linkcode readJsonl}. */
+export async function* readLines(path: string, maxLineBytes: number): AsyncGenerator<Uint8Array> {
   let line = 1;
   let parts: Uint8Array[] = [];
   let length = 0;
@@ -80,7 +79,7 @@ async function* readLines(path: string, maxLineBytes: number): AsyncGenerator<Ui
     line++;
     return bytes;
   };
-  for await (const chunk of chunks(file, path)) {
+  for await (const chunk of fileChunks(path)) {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       take(chunk.subarray(start, end));
@@ -105,8 +104,12 @@ async function open(path: string): Promise<Deno.FsFile> {
   }
 }
 
-/** Yields the file in pieces of up to 256 KiB and closes it at the end, however that comes. */
-async function* chunks(file: Deno.FsFile, path: string): AsyncGenerator<Uint8Array> {
+/**
+ * Yields the file at `path` in pieces of up to 256 KiB and closes it at the end, however that comes.
+ * Throws FormatError where it cannot be opened or read.
+ */
+export async function* fileChunks(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  const file = await open(path);
   try {
     while (true) {
       // A new buffer each time: lines that were yielded still point into the last one.

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { FormatError } from "../../src/errors.ts";
 import {
   type ChatMessage,
+  countAnswered,
   encodeAnswered,
   encodeChat,
   encodePrompt,
@@ -214,5 +215,24 @@ sharedTest("the prompts of real rows keep the border between prompt and SQL", as
     const { ids, answerStart } = encodeAnswered(parts, tokenizer);
     assertEquals(answerStart, encodePrompt(parts, tokenizer).length);
     assertEquals(tokenizer.decode(ids.slice(answerStart)), answer);
+  }
+});
+
+Deno.test("countAnswered counts the ids of encodeAnswered", () => {
+  const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 30 });
+  const parts = fc.record({ instruction: text, input: text, output: text });
+  const style = fc.constantFrom("alpaca" as const, "mistral" as const);
+  const tokenizers = [tinyTokenizer(), tinyTokenizer("metaspace"), chatmlTokenizer()];
+  fc.assert(
+    fc.property(parts, style, fc.constantFrom(...tokenizers), (parts, style, tokenizer) => {
+      const { ids } = encodeAnswered(parts, tokenizer, { style });
+      assertEquals(countAnswered(parts, tokenizer, { style }), ids.length);
+    }),
+    { seed: 3 },
+  );
+  const special = { instruction: "</s><s>", input: "a</s>", output: "SELECT '</s>'" };
+  for (const style of ["alpaca", "mistral"] as const) {
+    const { ids } = encodeAnswered(special, tokenizers[0], { style });
+    assertEquals(countAnswered(special, tokenizers[0], { style }), ids.length);
   }
 });

@@ -1,0 +1,118 @@
+/**
+ * Opens what answers the questions of an evaluation.
+ * @module
+ */
+import { join } from "node:path";
+import { openDevice } from "../device/open.ts";
+import { ollamaPredictor } from "../eval/backends/ollama.ts";
+import { openaiPredictor } from "../eval/backends/openai.ts";
+import { webgpuPredictor } from "../eval/backends/webgpu.ts";
+import type { Predictor } from "../eval/predictor.ts";
+import { loadAdapter } from "../model/adapter.ts";
+import { loadModel } from "../model/load.ts";
+import { loadTokenizer } from "../text/tokenizer.ts";
+import { baseModel, modelFolder } from "./base_model.ts";
+import type { EvalConfig } from "./eval_options.ts";
+import { ensureAdapter } from "./setup.ts";
+
+/** A predictor with what tells its answers from those of others. */
+export interface OpenedPredictor extends Disposable {
+  readonly predictor: Predictor;
+  /** Answers that were given under another key cannot be taken over. */
+  readonly key: string;
+}
+
+/** Loads the model, or says where the server is, as `config` has it. */
+export async function openPredictor(
+  config: EvalConfig,
+  signal: AbortSignal,
+): Promise<OpenedPredictor> {
+  const question = { benchmark: config.benchmark, data: await identity(config.data!) };
+  const generation = {
+    prompt_style: config.prompt_style,
+    max_new_tokens: config.max_new_tokens,
+    temperature: config.temperature,
+    top_p: config.top_p,
+    top_k: config.top_k,
+    seed: config.seed,
+  };
+  const keyOf = (model: unknown) =>
+    JSON.stringify({ ...question, tables: config.tables, ...generation, model });
+  if (config.backend !== "webgpu") {
+    const predictor = openServer(config);
+    const key = keyOf([config.backend, config.base_url, config.base_model]);
+    return { predictor, key, [Symbol.dispose]: () => predictor[Symbol.dispose]() };
+  }
+  const name = await baseModel(config);
+  const directory = await modelFolder(name, { signal, quiet: config.quiet || config.json });
+  const key = keyOf([
+    await identity(directory),
+    config.adapter_path && await identity(config.adapter_path),
+    config.quantization,
+    config.double_quant,
+  ]);
+  const tokenizer = await loadTokenizer(directory);
+  await ensureAdapter();
+  using opening = new DisposableStack();
+  const device = opening.use(await openDevice());
+  const model = opening.use(
+    await loadModel(device, directory, {
+      quantization: config.quantization,
+      doubleQuant: config.double_quant,
+      signal,
+    }),
+  );
+  if (config.adapter_path !== null) {
+    opening.use(await loadAdapter(model, config.adapter_path)).attach(model);
+  }
+  const predictor = opening.use(webgpuPredictor(model, tokenizer, {
+    name: config.adapter_path ? `${name} with ${config.adapter_path}` : name,
+    promptStyle: config.prompt_style,
+    maxNewTokens: config.max_new_tokens,
+    temperature: config.temperature,
+    topP: config.top_p,
+    topK: config.top_k,
+    seed: config.seed,
+    batchSize: config.batch_size,
+  }));
+  const opened = opening.move();
+  return { predictor, key, [Symbol.dispose]: () => opened.dispose() };
+}
+
+function openServer(config: EvalConfig): Predictor {
+  const options = {
+    model: config.base_model!,
+    promptStyle: config.prompt_style,
+    maxNewTokens: config.max_new_tokens,
+    temperature: config.temperature,
+    topP: config.top_p,
+    seed: config.seed,
+    concurrency: config.batch_size,
+    timeoutMs: config.request_timeout_ms,
+  };
+  if (config.backend === "ollama") {
+    return ollamaPredictor({ ...options, baseUrl: config.base_url ?? "http://localhost:11434" });
+  }
+  const apiKey = Deno.env.get("OPENAI_API_KEY");
+  return openaiPredictor({ ...options, baseUrl: config.base_url!, apiKey });
+}
+
+/** What changes when a file, or a file of a folder, is replaced by another. */
+async function identity(path: string): Promise<unknown> {
+  const facts = async (path: string) => {
+    const { size, mtime } = await Deno.stat(path);
+    return [path, size, mtime?.getTime() ?? null];
+  };
+  try {
+    if (!(await Deno.stat(path)).isDirectory) return await facts(path);
+    const names: string[] = [];
+    for await (const { name, isDirectory } of Deno.readDir(path)) {
+      if (!isDirectory) names.push(name);
+    }
+    return await Promise.all(names.sort().map((name) => facts(join(path, name))));
+  } catch (error) {
+    // Whoever reads the file next says what is wrong with it.
+    if (error instanceof Deno.errors.NotFound) return path;
+    throw error;
+  }
+}

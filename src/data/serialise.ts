@@ -1,0 +1,121 @@
+/**
+ * Writes the schema of an example as the CREATE TABLE statements that the model is shown.
+ * @module
+ */
+import { FormatError, SqlError } from "../errors.ts";
+import { readSampleValues } from "../sql/build.ts";
+import type { Connection } from "../sql/connection.ts";
+import { type DdlOptions, formatDdl, type SampleValues } from "../sql/ddl.ts";
+import { fitSchema } from "../sql/fit.ts";
+import type { DatabaseSchema } from "../sql/schema.ts";
+import type { Databases } from "./databases.ts";
+import type { Example } from "./example.ts";
+
+/** How schemas are written. */
+export interface SchemaOptions {
+  /** See {@linkcode DdlOptions}; statements that the data set gives as text stay as they are. */
+  readonly style?: "full" | "compact";
+  /** Values from the database behind each column, this many. Default 0. */
+  readonly sampleValues?: number;
+  /** Tables are left out, the ones of the query never, until the DDL has at most `tokens` tokens. */
+  readonly budget?: { readonly tokens: number; readonly count: (text: string) => number };
+}
+
+/** A written schema. */
+export interface WrittenSchema {
+  readonly ddl: string;
+  /** Tables that were left out to keep to the budget. */
+  readonly leftOut: number;
+}
+
+/** Writes the schema of `example`; null where it has none, a FormatError where it cannot be read. */
+export type SchemaWriter = (example: Example) => Promise<WrittenSchema | FormatError | null>;
+
+/** A writer. `build` makes a database in memory from DDL (sql/build.ts). */
+export function createSchemaWriter(
+  options: SchemaOptions,
+  { build, databases }: {
+    readonly build: (ddl: string) => Connection;
+    readonly databases: Databases;
+  },
+): SchemaWriter {
+  const { style = "full", sampleValues = 0, budget } = options;
+  const samplesOf = new Map<string, SampleValues>();
+
+  async function sample(path: string | undefined, schema: DatabaseSchema) {
+    if (sampleValues === 0 || path === undefined) return undefined;
+    const known = samplesOf.get(path);
+    if (known) return known;
+    const database = await databases.open(path);
+    if (database instanceof FormatError) return undefined; // the validator reports it
+    const samples = await readSampleValues(database, schema, { perColumn: sampleValues });
+    samplesOf.set(path, samples);
+    return samples;
+  }
+
+  function write(schema: DatabaseSchema, ddlOptions: DdlOptions, example: Example): WrittenSchema {
+    if (!budget) return { ddl: formatDdl(schema, ddlOptions), leftOut: 0 };
+    const fitted = fitSchema(schema, {
+      ...ddlOptions,
+      question: `${example.question} ${example.evidence ?? ""}`,
+      budget: budget.tokens,
+      countTokens: budget.count,
+      required: usedTables(schema, example.sql),
+    });
+    const leftOut = schema.tables.length - fitted.tables.length;
+    return { ddl: formatDdl(fitted, ddlOptions), leftOut };
+  }
+
+  return async (example) => {
+    const { database } = example;
+    if (typeof example.schema === "string") {
+      if (!budget || budget.count(example.schema) <= budget.tokens) {
+        return { ddl: example.schema, leftOut: 0 };
+      }
+      const schema = parse(example.schema, build);
+      return schema === null
+        ? { ddl: example.schema, leftOut: 0 } // the validator says what is wrong with it
+        : write(schema, { style }, example);
+    }
+    const schema = example.schema ?? await readSchema(database?.path, databases);
+    if (schema === null || schema instanceof FormatError) return schema;
+    return write(schema, { style, sampleValues: await sample(database?.path, schema) }, example);
+  };
+}
+
+function parse(ddl: string, build: (ddl: string) => Connection): DatabaseSchema | null {
+  try {
+    using connection = build(ddl);
+    return connection.schema();
+  } catch (error) {
+    if (error instanceof SqlError) return null;
+    throw error;
+  }
+}
+
+async function readSchema(
+  path: string | undefined,
+  databases: Databases,
+): Promise<DatabaseSchema | FormatError | null> {
+  if (path === undefined) return null;
+  const database = await databases.open(path);
+  return database instanceof FormatError ? database : await database.schema();
+}
+
+/** The tables whose names stand in the query as words. */
+function usedTables({ tables }: DatabaseSchema, sql: string): string[] {
+  return tables.map(({ name }) => name).filter((name) =>
+    new RegExp(`(?<![\\p{L}\\p{N}_])${RegExp.escape(name)}(?![\\p{L}\\p{N}_])`, "iu").test(sql)
+  );
+}
+
+const CREATE_TABLE =
+  /\bCREATE\s+(?:TEMP(?:ORARY)?\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?("(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[^\s(;"`[]+)/gi;
+
+/** The tables that CREATE TABLE statements make, in lower case and without quotes. */
+export function createdTables(ddl: string): string[] {
+  const names = [...ddl.matchAll(CREATE_TABLE)].map(([, name]) =>
+    /^["`[]/.test(name) ? name.slice(1, -1) : name
+  );
+  return [...new Set(names.map((name) => name.toLowerCase()))];
+}
