@@ -68,23 +68,38 @@ function placeOf(error: Error): string {
   return ` (${error.file}${line})`;
 }
 
+/** Who is told of Ctrl-C. */
+export interface Interrupts {
+  /** Calls `handle` for each Ctrl-C instead of ending the task, until the result is disposed of. */
+  divert(handle: () => void): Disposable;
+}
+
 /**
  * Runs `main` and exits with the code that its end means. The first Ctrl-C (or SIGTERM, by which
  * schedulers end a job) aborts `signal`, so that work ends cleanly and the exit code is 130 whether
  * `main` then returns or throws the abort; the second exits at once.
  */
-export async function runTask(main: (signal: AbortSignal) => Promise<void>): Promise<never> {
+export async function runTask(
+  main: (signal: AbortSignal, interrupts: Interrupts) => Promise<void>,
+): Promise<never> {
   const controller = new AbortController();
+  let diverted: (() => void) | null = null;
   const stop = () => {
     if (controller.signal.aborted) Deno.exit(EXIT.interrupted);
     console.error("\nStopping; press Ctrl-C again to exit at once.");
     controller.abort();
   };
-  Deno.addSignalListener("SIGINT", stop);
+  const interrupts: Interrupts = {
+    divert(handle) {
+      diverted = handle;
+      return { [Symbol.dispose]: () => void (diverted = null) };
+    },
+  };
+  Deno.addSignalListener("SIGINT", () => (diverted ?? stop)());
   // Windows has no SIGTERM to listen for.
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);
   try {
-    await main(controller.signal);
+    await main(controller.signal, interrupts);
   } catch (error) {
     const { code, text } = outcomeOf(error);
     console.error(text);
