@@ -126,7 +126,9 @@ class Session implements Disposable {
     const [, name, argument] = /^:(\S*)\s*(.*)$/s.exec(line)!;
     const command = this.#commands.get(name);
     if (command !== undefined) return await command(argument);
-    const near = nearest(name, [...this.#commands.keys(), "quit"]);
+    const names = [...this.#commands.keys(), "quit"];
+    const near = names.find((known) => name !== "" && known.startsWith(name)) ??
+      nearest(name, names);
     throw new ConfigError([
       `Cannot do :${name}: there is no such command; ` +
       (near ? `did you mean :${near}?` : ":help lists them"),
