@@ -1,5 +1,5 @@
 // Noise: dropout and NEFTune, from a counter-based generator.
-//   dropout: y = x / (1 - p) where hash(seed, i) ≥ p · 2³², else 0
+//   dropout: y = x / (1 - p) where hash(seed, begin + i) ≥ p · 2³², else 0
 //   uniform: y = x + u · scales[row], u uniform in [-1, 1)
 // Shapes: x, y flattened to `count` elements; scales [count / width].
 // Geometry: one invocation per element.
@@ -13,6 +13,7 @@ struct Params {
   count: u32,
   width: u32,
   seed: u32,
+  begin: u32, // where in the mask x begins
   threshold: u32, // p · 2³²
   scale: f32, // 1 / (1 - p)
   accumulate: u32,
@@ -37,7 +38,7 @@ fn random_word(i: u32) -> u32 {
 fn dropout(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * WG;
   if i >= params.count { return; }
-  let value = select(0.0, x[i] * params.scale, random_word(i) >= params.threshold);
+  let value = select(0.0, x[i] * params.scale, random_word(params.begin + i) >= params.threshold);
   if params.accumulate == 1u { y[i] += value; } else { y[i] = value; }
 }
 

@@ -1,6 +1,6 @@
 // RMSNorm: scales each row to unit root mean square, then by a learnt weight per column.
 //   s[n] = 1 / sqrt(mean over c of x[n, c]² + epsilon),   y[n, c] = weight[c] · x[n, c] · s[n]
-//   dx[n, c] = s·(g - x·s² · mean(g·x))  with g = dy·weight;   d_weight[c] = Σ over n of dy·x·s
+//   dx[n, c] = s·(g - x·s² · mean(g·x))  with g = dy·weight;   d_weight[c] += Σ over n of dy·x·s
 // Shapes: x, y, dy, dx [N, C]; weight, d_weight [C]; s [N].
 // Geometry: forward and backward LANES invocations per row; backward_weight one invocation per column.
 // Source: Zhang and Sennrich 2019, arXiv:1910.07467.
@@ -13,6 +13,7 @@ struct Params {
   width: u32,
   epsilon: f32,
   accumulate: u32, // 1: add to dx, 0: write it
+  first_row: u32, // backward_weight sums rows from here on
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -93,7 +94,7 @@ fn backward_weight(@builtin(global_invocation_id) id: vec3u) {
   let c = id.x;
   if c >= params.width { return; }
   var sum = 0.0;
-  for (var row = 0u; row < params.rows; row++) {
+  for (var row = params.first_row; row < params.first_row + params.rows; row++) {
     let i = row * params.width + c;
     sum += dy[i] * x[i] * s[row];
   }

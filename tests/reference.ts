@@ -143,14 +143,15 @@ function pcg(value: number): number {
   return ((word >>> 22) ^ word) >>> 0;
 }
 
-/** `x / (1 - p)` where the element's random word is at least p · 2³², else 0. */
+/** `x / (1 - p)` where the random word of element `begin + i` is at least p · 2³², else 0. */
 export function dropout(
   x: Values,
-  { probability, seed }: { probability: number; seed: number },
+  { probability, seed, begin = 0 }: { probability: number; seed: number; begin?: number },
 ): Float64Array {
   return Float64Array.from(
     x,
-    (value, i) => randomWord(i, seed) >= probability * 2 ** 32 ? value / (1 - probability) : 0,
+    (value, i) =>
+      randomWord(begin + i, seed) >= probability * 2 ** 32 ? value / (1 - probability) : 0,
   );
 }
 

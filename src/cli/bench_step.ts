@@ -17,8 +17,8 @@ const TARGET_SHARE = 1 / 8;
 
 /**
  * One QLoRA step (r 16 on all linear layers) on a layer of Mistral-7B's shape with a vocabulary of
- * 1,024. Useful work is two operations per weight and token forward and two backward (dX); that the
- * forward pass is computed twice, LoRA and attention are not counted.
+ * 1,024, with checkpointing and without. Useful work is two operations per weight and token forward
+ * and two backward (dX); what checkpointing computes again, LoRA and attention are not counted.
  */
 export async function* measureStep(
   device: Device,
@@ -38,7 +38,7 @@ export async function* measureStep(
   const targetStart = tokens - Math.max(1, Math.floor(tokens * TARGET_SHARE));
   const batches = [packBatch([{ id: "bench", ids, targetStart, truncated: false }])];
   let step = 0;
-  const run = async () => {
+  const run = (checkpointing: boolean) => async () => {
     await trainStep({
       model,
       ...trained,
@@ -49,20 +49,23 @@ export async function* measureStep(
       weightDecay: 0,
       maxGradNorm: 1,
       neftuneAlpha: 0,
+      tape: { checkpointing },
     });
   };
   const peak = await measurePeak(device, bench.repeats);
-  const seconds = await fastest(device, Math.min(2, bench.repeats), run);
   let weights = 0;
   for (const { weight } of model.linears.values()) weights += weight.rows * weight.columns;
   weights -= config.vocabularySize * config.hiddenSize; // the vocabulary projection is for targets only
-  const rate = 4 * weights * tokens / seconds / 1e9;
-  yield {
-    name: `training step, one 7B layer, ${tokens} tokens`,
-    seconds,
-    rate,
-    unit: "GFLOP/s",
-    share: rate / peak.rate,
-    of: "peak (useful work only)",
-  };
+  for (const checkpointing of [true, false]) {
+    const seconds = await fastest(device, Math.min(2, bench.repeats), run(checkpointing));
+    const rate = 4 * weights * tokens / seconds / 1e9;
+    yield {
+      name: `7B layer, ${tokens} tokens, ${checkpointing ? "checkpointing" : "no checkpointing"}`,
+      seconds,
+      rate,
+      unit: "GFLOP/s",
+      share: rate / peak.rate,
+      of: "peak (useful work only)",
+    };
+  }
 }

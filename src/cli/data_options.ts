@@ -101,13 +101,6 @@ export type DataConfig = Readonly<z.infer<typeof dataSchema>>;
 
 const CHECK_LIST: readonly CrossCheck<DataConfig>[] = [
   {
-    fields: ["dialect"],
-    fault: ({ dialect }) =>
-      dialect === "postgres"
-        ? "Cannot use --dialect postgres: SQL is not converted yet; use --dialect sqlite"
-        : null,
-  },
-  {
     fields: ["dataset", "source"],
     fault: ({ dataset, source }) => {
       const { hasFiles } = DATASETS.find(({ name }) => name === dataset)!;

@@ -51,24 +51,33 @@ await runTask(async (signal) => {
         console.log(JSON.stringify({ type: "download", state: type, ...event }))
       : undefined,
   });
-  const planned = await planTraining(device, config, { modelDirectory });
+  const planned = await planTraining(device, config, { modelDirectory, signal });
   const progress = createProgress({ total: planned.batches.steps.totalSteps, quiet, json });
   progress.log(summary(device, planned));
   for (const warning of configWarnings(config, planned.batches.steps.totalSteps)) {
     progress.log(`Note: ${warning}`);
   }
-  const mode = config.dry_run ? "dry_run" : config.smoke ? "smoke" : "train";
-  await writeRunMeta(planned, {
-    mode: mode satisfies RunMode,
-    device,
-    gitCommit: await gitCommit(),
-  });
+  const mode: RunMode = config.dry_run ? "dry_run" : config.smoke ? "smoke" : "train";
+  const writeMeta = async () =>
+    await writeRunMeta(planned, { mode, device, gitCommit: await gitCommit() });
   if (config.dry_run) {
+    using _ = planned;
+    await writeMeta();
     await writeMetrics(config.output_dir, dryMetrics(planned));
-    planned[Symbol.dispose]();
+    if (json) console.log(JSON.stringify({ type: "plan", ...planned.plan }));
     return progress.log(`Dry run: all is well. Files are in ${config.output_dir}`);
   }
   using run = await prepareTraining(device, planned, { signal });
+  const { unused } = run.model;
+  if (unused.length > 0) {
+    progress.log(
+      `Note: the model has no use for ${unused.length} tensors of its checkpoint, such as ${
+        unused[0]
+      }`,
+    );
+  }
+  // A run that cannot even load its model leaves the files of an earlier one as they were.
+  await writeMeta();
   const started = performance.now();
   let board: EventWriter | null = null;
   try {

@@ -8,6 +8,9 @@ import { COMMON_SPLITS, findSplits, partOf, requirePath } from "./source_files.t
 
 const NAME = "alpaca";
 
+/** As `schemaQuestion` writes them. */
+const HEADINGS = ["### Schema:\n", "\n\n### Evidence:\n", "\n\n### Question:\n"] as const;
+
 /** Rows with `instruction`, `input` and `output`; they keep their wording. */
 export const alpaca: Dataset = {
   name: NAME,
@@ -49,10 +52,13 @@ export function readAlpacaRow(value: unknown, place: Place, dataset: string): Ro
 
 /** The CREATE TABLE statements in an input, and its question where headings set it apart. */
 function splitInput(input: string): { schema: string | null; question?: string } {
-  const parts =
-    /^### Schema:\n([\s\S]*?)\n\n(?:### Evidence:\n[\s\S]*?\n\n)?### Question:\n([\s\S]+)$/
-      .exec(input);
-  if (parts) return { schema: hasTable(parts[1]) ? parts[1] : null, question: parts[2] };
+  const [schemaHead, evidenceHead, questionHead] = HEADINGS;
+  const end = input.indexOf(questionHead);
+  const question = end < 0 ? "" : input.slice(end + questionHead.length);
+  if (input.startsWith(schemaHead) && question !== "") {
+    const [schema] = input.slice(schemaHead.length, end).split(evidenceHead, 1);
+    return { schema: hasTable(schema) ? schema : null, question };
+  }
   const statements = input.match(/CREATE\s+TABLE\b[^;(]{0,300}\((?:[^;()]|\([^;()]*\))*\)/gi);
   return { schema: statements === null ? null : statements.join(";\n") };
 }

@@ -11,7 +11,8 @@ import { loadBuilder } from "../sql/build.ts";
 import { collect, type Collected, type CollectOptions } from "./collect.ts";
 import { createDatabases } from "./databases.ts";
 import type { Dataset, DatasetSource, Split } from "./example.ts";
-import { type Convert, createRecordMaker } from "./make_record.ts";
+import { createRecordMaker } from "./make_record.ts";
+import { createConverter } from "./postgres.ts";
 import type { PromptWording, SqlDialect } from "./question.ts";
 import { type DataReport, type SplitReport, spreadOf } from "./report.ts";
 import { createSchemaWriter, type SchemaOptions } from "./serialise.ts";
@@ -30,9 +31,8 @@ export interface BuildOptions extends CollectOptions {
   /** Share of the rows for testing where no file of the data set is for it. Default 0. */
   readonly testRatio?: number;
   readonly wording?: PromptWording;
+  /** "postgres" turns SQLite's schema and SQL into PostgreSQL's. Default "sqlite". */
   readonly dialect?: SqlDialect;
-  /** Turns SQLite's schema and SQL into those of `dialect`. Default: they stay. */
-  readonly convert?: Convert;
   readonly schema?: SchemaOptions;
   /** Milliseconds for one query on a database. Default 5000. */
   readonly timeoutMs?: number;
@@ -62,7 +62,9 @@ export async function buildDataset(
     source: dataset.name,
     writeSchema: createSchemaWriter(options.schema ?? {}, { build, databases }),
     validator,
-    ...options,
+    wording: options.wording,
+    dialect: options.dialect,
+    convert: createConverter(options.dialect, { build, databases }),
   });
   const collected = await collect(parts, { makeRecord, spool }, options);
   const ratios = { seed: options.seed, valRatio, testRatio };

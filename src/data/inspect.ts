@@ -13,6 +13,7 @@ import {
   type Split,
 } from "./example.ts";
 import { createRecordMaker } from "./make_record.ts";
+import { createConverter } from "./postgres.ts";
 import type { PromptWording, SqlDialect } from "./question.ts";
 import type { InstructionRecord } from "./record.ts";
 import { createTally, type RowCount } from "./report.ts";
@@ -82,7 +83,9 @@ export async function inspectDataset(
     source: dataset.name,
     writeSchema: createSchemaWriter(options.schema ?? {}, { build, databases }),
     validator,
-    ...options,
+    wording: options.wording,
+    dialect: options.dialect,
+    convert: createConverter(options.dialect, { build, databases }),
   });
   const { record, verdict } = await makeRecord(first);
   return { files, record: record && { id: first.id, ...record }, verdict };

@@ -3,7 +3,7 @@
  * @module
  */
 import { FormatError } from "../errors.ts";
-import type { Example } from "./example.ts";
+import type { Example, ExampleDatabase } from "./example.ts";
 import { contentId } from "./fields.ts";
 import {
   type PromptWording,
@@ -16,10 +16,17 @@ import type { DropReason } from "./report.ts";
 import { createdTables, type SchemaWriter, type WrittenSchema } from "./serialise.ts";
 import type { Validator, Verdict } from "./validate.ts";
 
+/** What is converted to another dialect. */
+export interface Convertible {
+  readonly written: WrittenSchema;
+  readonly sql: string;
+  readonly database?: ExampleDatabase;
+}
+
 /** Schema and SQL in another dialect, or why they cannot be converted. */
 export type Convert = (
-  row: { readonly ddl: string | null; readonly sql: string },
-) => Promise<{ readonly ddl: string | null; readonly sql: string } | { readonly fault: string }>;
+  row: Convertible,
+) => Promise<{ readonly ddl: string; readonly sql: string } | { readonly fault: string }>;
 
 /** What became of an example: a record without its id, or why it is dropped. */
 export type MadeRecord =
@@ -67,7 +74,7 @@ export function createRecordMaker(
     if (seen.has(key)) return drop("duplicate", "an earlier row says the same");
     seen.add(key);
     const verdict = await validator.check({ ...before, database });
-    const after = convert ? await convert(before) : before;
+    const after = convert ? await converted(convert, { ...before, written, database }) : before;
     if ("fault" in after) return drop("not_converted", after.fault, verdict);
     const input = prompt?.input ?? schemaQuestion(after.ddl!, question, evidence);
     const meta = verdict.invalid
@@ -86,6 +93,16 @@ export function createRecordMaker(
       verdict,
     };
   };
+}
+
+async function converted(
+  convert: Convert,
+  row: Omit<Convertible, "written"> & { readonly written: WrittenSchema | null },
+): ReturnType<Convert> {
+  const { written, sql, database } = row;
+  return written
+    ? await convert({ written, sql, database })
+    : { fault: "its schema is known only as a part of its prompt" };
 }
 
 function groupsOf(example: Example, written: WrittenSchema | null): readonly string[] {

@@ -24,6 +24,10 @@ export interface SchemaOptions {
 /** A written schema. */
 export interface WrittenSchema {
   readonly ddl: string;
+  /** What `ddl` says; null where the data set gives the statements as text. */
+  readonly schema: DatabaseSchema | null;
+  /** Writes another schema in the same way. */
+  readonly format: (schema: DatabaseSchema) => string;
   /** Tables that were left out to keep to the budget. */
   readonly leftOut: number;
 }
@@ -39,7 +43,11 @@ export function createSchemaWriter(
     readonly databases: Databases;
   },
 ): SchemaWriter {
-  const { style = "full", sampleValues = 0, budget } = options;
+  const { style = "full", sampleValues = 0 } = options;
+  const budget = options.budget && {
+    tokens: options.budget.tokens,
+    count: remembered(options.budget.count),
+  };
   const samplesOf = new Map<string, SampleValues>();
 
   async function sample(path: string | undefined, schema: DatabaseSchema) {
@@ -54,7 +62,8 @@ export function createSchemaWriter(
   }
 
   function write(schema: DatabaseSchema, ddlOptions: DdlOptions, example: Example): WrittenSchema {
-    if (!budget) return { ddl: formatDdl(schema, ddlOptions), leftOut: 0 };
+    const format = (schema: DatabaseSchema) => formatDdl(schema, ddlOptions);
+    if (!budget) return { ddl: format(schema), schema, format, leftOut: 0 };
     const fitted = fitSchema(schema, {
       ...ddlOptions,
       question: `${example.question} ${example.evidence ?? ""}`,
@@ -63,18 +72,22 @@ export function createSchemaWriter(
       required: usedTables(schema, example.sql),
     });
     const leftOut = schema.tables.length - fitted.tables.length;
-    return { ddl: formatDdl(fitted, ddlOptions), leftOut };
+    return { ddl: format(fitted), schema: fitted, format, leftOut };
+  }
+
+  function given(ddl: string): WrittenSchema {
+    return { ddl, schema: null, format: (schema) => formatDdl(schema, { style }), leftOut: 0 };
   }
 
   return async (example) => {
     const { database } = example;
     if (typeof example.schema === "string") {
       if (!budget || budget.count(example.schema) <= budget.tokens) {
-        return { ddl: example.schema, leftOut: 0 };
+        return given(example.schema);
       }
-      const schema = parse(example.schema, build);
+      const schema = parseDdl(example.schema, build);
       return schema === null
-        ? { ddl: example.schema, leftOut: 0 } // the validator says what is wrong with it
+        ? given(example.schema) // the validator says what is wrong with it
         : write(schema, { style }, example);
     }
     const schema = example.schema ?? await readSchema(database?.path, databases);
@@ -83,7 +96,26 @@ export function createSchemaWriter(
   };
 }
 
-function parse(ddl: string, build: (ddl: string) => Connection): DatabaseSchema | null {
+const REMEMBERED = 1000;
+
+/** Remembers the last results: many questions are about one schema. */
+function remembered(count: (text: string) => number): (text: string) => number {
+  const known = new Map<string, number>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    if (known.size >= REMEMBERED) known.clear();
+    const counted = count(text);
+    known.set(text, counted);
+    return counted;
+  };
+}
+
+/** The schema that CREATE TABLE statements make, or null where they are wrong. */
+export function parseDdl(
+  ddl: string,
+  build: (ddl: string) => Connection,
+): DatabaseSchema | null {
   try {
     using connection = build(ddl);
     return connection.schema();

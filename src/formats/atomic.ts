@@ -171,6 +171,17 @@ export async function explain<T>(
   }
 }
 
+/**
+ * Makes the folder `path` if it is not there, and checks that files can be written into it.
+ * Throws {@linkcode FormatError} with what to do where they cannot.
+ */
+export async function checkWritableFolder(path: string): Promise<void> {
+  await explain(path, async () => {
+    await Deno.mkdir(path, { recursive: true });
+    await Deno.remove(await Deno.makeTempFile({ dir: path, suffix: ".tmp" }));
+  });
+}
+
 async function exists(path: string): Promise<boolean> {
   try {
     await Deno.lstat(path);

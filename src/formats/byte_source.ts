@@ -1,6 +1,5 @@
 /**
- * Random access to bytes, whether they lie in a file or in memory: all that the format readers know
- * of the outside world. The shape of the interface is hyparquet's `AsyncBuffer`.
+ * Random access to the bytes of a file: all that the format readers know of the outside world. The shape of the interface is hyparquet's `AsyncBuffer`.
  * @module
  */
 import { FormatError } from "../errors.ts";
@@ -20,20 +19,6 @@ export interface ByteSource {
 /** Git-LFS pointers are smaller than this by their specification. */
 const LFS_POINTER_LIMIT = 1024;
 const LFS_POINTER_START = "version https://git-lfs.github.com/spec/";
-
-/** Wraps bytes in memory. They are not copied until they are sliced. */
-export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
-  return {
-    name,
-    byteLength: bytes.byteLength,
-    // async, so that a bad range rejects as it does for a file
-    // deno-lint-ignore require-await
-    async slice(start, end = bytes.byteLength) {
-      checkRange(this, start, end);
-      return bytes.slice(start, end).buffer;
-    },
-  };
-}
 
 /**
  * Opens a regular file for random access; `using` closes it.

@@ -7,35 +7,6 @@
  * @module
  */
 
-const f32 = new Float32Array(1);
-const f32Bits = new Uint32Array(f32.buffer);
-const f16 = new Float16Array(1);
-const f16Bits = new Uint16Array(f16.buffer);
-
-/** The float32 value of f16 bits. */
-export function f16ToF32(bits: number): number {
-  f16Bits[0] = bits;
-  return f16[0];
-}
-
-/** The f16 bits nearest to `value` as a float32. */
-export function f32ToF16(value: number): number {
-  f16[0] = Math.fround(value);
-  return f16Bits[0];
-}
-
-/** The float32 value of bfloat16 bits. */
-export function bf16ToF32(bits: number): number {
-  f32Bits[0] = bits << 16;
-  return f32[0];
-}
-
-/** The bfloat16 bits nearest to `value` as a float32. */
-export function f32ToBf16(value: number): number {
-  f32[0] = value;
-  return roundBitsToBf16(f32Bits[0]);
-}
-
 /** Widens f16 bits, element by element. */
 export function decodeF16(bits: Uint16Array): Float32Array<ArrayBuffer> {
   return new Float32Array(new Float16Array(bits.buffer, bits.byteOffset, bits.length));

@@ -19,6 +19,7 @@ import {
   loraTargets,
   readLoraConfig,
 } from "./lora_config.ts";
+import { finiteOnly } from "./finite.ts";
 import type { Model } from "./model.ts";
 
 /** Name of the file that the weights are in. */
@@ -97,7 +98,7 @@ export class Adapter implements Disposable {
     );
     const contents = contentsOf(this.scope.device, tensors.map(({ tensor }) => tensor));
     const entries = tensors.map(({ name, tensor: { shape } }, i) => (
-      { name, dtype: "F32", shape, bytes: contents[i] } as const
+      { name, dtype: "F32", shape, bytes: finiteOnly(name, contents[i]) } as const
     ));
     await writeSafetensors(join(directory, ADAPTER_WEIGHTS_FILE), entries);
     await writeFileAtomic(join(directory, LORA_CONFIG_FILE), formatLoraConfig(this.config));
@@ -192,7 +193,8 @@ export async function loadAdapter(
   adapter[Symbol.dispose]();
   throw new FormatError(
     `Cannot load ${file}: it has ${[...unused][0]}, which is not a LoRA weight of a layer that ` +
-      "target_modules chooses; only plain LoRA on linear layers is supported",
+      "target_modules chooses; only plain LoRA on linear layers is supported, without copies of base " +
+      "weights beside it (PEFT's save_embedding_layers=False leaves them out)",
     { file },
   );
 }

@@ -56,7 +56,8 @@ export function parseModelConfig(json: Record<string, unknown>, file: string): M
   // First, because other architectures name the other fields in other ways.
   architectureOf(modelType, file);
   const heads = fields.size("num_attention_heads");
-  const kvHeads = fields.size("num_key_value_heads", heads);
+  // What a field that is left out means is transformers' default; null had a meaning before version 5.
+  const kvHeads = fields.size("num_key_value_heads", "num_key_value_heads" in json ? heads : 8);
   const hiddenSize = fields.size("hidden_size");
   fields.refuse("hidden_act", ["silu"], "silu");
   fields.refuse("attention_dropout", [0, null], "0");
@@ -81,7 +82,7 @@ export function parseModelConfig(json: Record<string, unknown>, file: string): M
     vocabularySize: fields.size("vocab_size"),
     rmsEpsilon: fields.positive("rms_norm_eps", 1e-6),
     ropeTheta: (rope ?? fields).positive("rope_theta", fields.positive("rope_theta", 10000)),
-    slidingWindow: fields.optionalSize("sliding_window"),
+    slidingWindow: "sliding_window" in json ? fields.optionalSize("sliding_window") : 4096,
     maxPositions: fields.size("max_position_embeddings", 131072),
     tieWordEmbeddings: json.tie_word_embeddings === true,
     bosId: fields.ids("bos_token_id")[0] ?? null,

@@ -38,10 +38,3 @@ export function sequenceInput(
     cache: null,
   };
 }
-
-/** One sequence as rows. */
-export function singleSequence(ids: ArrayLike<number>): SequenceRows {
-  const tokens = Uint32Array.from(ids);
-  const sequences = [{ start: 0, end: tokens.length }];
-  return { tokens, positions: tokens.map((_, i) => i), sequences };
-}

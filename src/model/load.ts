@@ -72,7 +72,7 @@ export async function buildModel(
   const loader = new WeightLoader(checkpoint, scope, options);
   const network = await architectureOf(config.modelType, directory).build(config, loader);
   await device.sync();
-  loader.end();
+  const unused = loader.end();
   cleanup.move();
-  return new Model({ directory, config, scope, network, weights: loader.weights });
+  return new Model({ directory, config, scope, network, weights: loader.weights, unused });
 }

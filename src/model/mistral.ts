@@ -5,7 +5,7 @@
  */
 import { reshape, type Tensor } from "../device/tensor.ts";
 import { attention } from "../ops/attention.ts";
-import { add } from "../ops/elementwise.ts";
+import { byRows, chain } from "../ops/blocks.ts";
 import { embedding } from "../ops/embedding.ts";
 import { type Linear, linear } from "../ops/linear.ts";
 import { addUniformNoise } from "../ops/noise.ts";
@@ -15,6 +15,9 @@ import { swiglu } from "../ops/swiglu.ts";
 import type { Tape } from "../ops/tape.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Architecture, ForwardInput, Network, WeightSource } from "./network.ts";
+
+/** Rows of the feed-forward part at once: its values are the widest of all. */
+const FEED_FORWARD_ROWS = 512;
 
 interface Layer {
   readonly index: number;
@@ -52,10 +55,10 @@ async function build(config: ModelConfig, weights: WeightSource): Promise<Networ
     const table = ropeTableFor(input.length);
     let x = embedding(tape, tokens, input.tokens);
     if (input.noise) x = addUniformNoise(tape, x, input.noise.scales, input.noise.seed);
-    for (const layer of layers) {
-      x = tape.checkpoint(x, (x) => block(tape, x, { layer, config, input, table }));
-    }
-    return rmsnorm(tape, x, norm, rmsEpsilon);
+    const blocks = layers.map((layer) => (x: Tensor) =>
+      block(tape, x, { layer, config, input, table })
+    );
+    return rmsnorm(tape, chain(tape, x, blocks), norm, rmsEpsilon);
   };
   return { forward, output };
 }
@@ -70,10 +73,12 @@ interface BlockContext {
 function block(tape: Tape, x: Tensor, context: BlockContext): Tensor {
   const { layer, config: { rmsEpsilon } } = context;
   const attended = selfAttention(tape, rmsnorm(tape, x, layer.inputNorm, rmsEpsilon), context);
-  const h = add(tape, x, attended);
-  const normed = rmsnorm(tape, h, layer.postAttentionNorm, rmsEpsilon);
-  const gated = swiglu(tape, linear(tape, normed, layer.gate), linear(tape, normed, layer.up));
-  return add(tape, h, linear(tape, gated, layer.down));
+  const h = linear(tape, attended, layer.o, { residual: x });
+  return byRows(tape, h, FEED_FORWARD_ROWS, (h) => {
+    const normed = rmsnorm(tape, h, layer.postAttentionNorm, rmsEpsilon);
+    const gated = swiglu(tape, linear(tape, normed, layer.gate), linear(tape, normed, layer.up));
+    return linear(tape, gated, layer.down, { residual: h, isBlockResult: true });
+  });
 }
 
 function selfAttention(tape: Tape, x: Tensor, context: BlockContext): Tensor {
@@ -85,7 +90,7 @@ function selfAttention(tape: Tape, x: Tensor, context: BlockContext): Tensor {
   let v = split(linear(tape, x, layer.v), kvHeads);
   if (input.cache) ({ keys: k, values: v } = input.cache.append(layer.index, k, v));
   const attended = attention(tape, q, k, v, input.attention);
-  return linear(tape, reshape(attended, [rows, heads * headSize]), layer.o);
+  return reshape(attended, [rows, heads * headSize]);
 }
 
 async function loadLayer(

@@ -22,6 +22,7 @@ export interface ModelParts {
   readonly scope: Scope;
   readonly network: Network;
   readonly weights: ReadonlyMap<string, ModelWeight>;
+  readonly unused: readonly string[];
 }
 
 /** A model whose weights are on the GPU until it is disposed. */
@@ -32,14 +33,17 @@ export class Model implements Disposable {
   readonly network: Network;
   /** By name in the checkpoint, in the order of the forward pass. */
   readonly weights: ReadonlyMap<string, ModelWeight>;
+  /** Tensors of the checkpoint that the model has no use for. */
+  readonly unused: readonly string[];
   readonly scope: Scope;
 
-  constructor({ directory, config, scope, network, weights }: ModelParts) {
+  constructor({ directory, config, scope, network, weights, unused }: ModelParts) {
     this.directory = directory;
     this.config = config;
     this.scope = scope;
     this.network = network;
     this.weights = weights;
+    this.unused = unused;
   }
 
   /** Linear layers by path, as PEFT names them ("model.layers.0.self_attn.q_proj"). */

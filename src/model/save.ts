@@ -7,6 +7,7 @@ import { contentsOf } from "../device/contents.ts";
 import type { Tensor } from "../device/tensor.ts";
 import { writeDirectoryAtomic, writeFileAtomic } from "../formats/atomic.ts";
 import { type SafetensorsEntry, writeSafetensors } from "../formats/safetensors.ts";
+import { finiteOnly } from "./finite.ts";
 import type { Model, ModelWeight } from "./model.ts";
 
 /** Name of the file that the weights are in. */
@@ -23,7 +24,7 @@ export async function writeModel(model: Model, directory: string): Promise<void>
     name,
     dtype: "F32",
     shape,
-    bytes: joined([...contents.take(parts.length)]),
+    bytes: finiteOnly(name, joined([...contents.take(parts.length)])),
   }));
   await writeSafetensors(join(directory, MODEL_WEIGHTS_FILE), entries);
   const { torch_dtype: _, ...json } = model.config.json;

@@ -233,9 +233,12 @@ export class WeightLoader implements WeightSource {
     );
   }
 
-  /** Counts what the model has no use for as read. */
-  end(): void {
+  /** Counts what the model has no use for as read, and returns its names. */
+  end(): string[] {
     if (this.#bytesRead < this.checkpoint.byteLength) this.#report(this.checkpoint.byteLength);
+    const isUsed = (name: string) =>
+      this.weights.has(name) || this.weights.has(name.replace(/(\.weight)\..*$/, "$1"));
+    return [...this.checkpoint.tensors.keys()].filter((name) => !isUsed(name));
   }
 
   /** Counts a weight and what belongs to it ("<name>.absmax", …). */

@@ -27,35 +27,63 @@ export interface Linear {
   lora: LoraPair | null;
 }
 
+/** What else a linear layer is told. */
+export interface LinearOptions {
+  /** Added to the result: f32 [N, O]. */
+  readonly residual?: Tensor;
+  /**
+   * The result is the block's own (see {@linkcode Tape.checkpoint}), which nothing else in the block
+   * reads. Its values are then not computed again for the backward pass.
+   */
+  readonly isBlockResult?: boolean;
+}
+
 /**
- * `y = x · Wᵀ + scaling · (dropout(x) · Aᵀ) · Bᵀ` for `x` [N, I]: f32 [N, O].
+ * `y = x · Wᵀ + scaling · (dropout(x) · Aᵀ) · Bᵀ + residual` for `x` [N, I]: f32 [N, O].
  * Throws ShapeError. Source: Hu et al. 2021, arXiv:2106.09685.
  */
-export function linear(tape: Tape, x: Tensor, layer: Linear): Tensor {
+export function linear(
+  tape: Tape,
+  x: Tensor,
+  layer: Linear,
+  { residual, isBlockResult = false }: LinearOptions = {},
+): Tensor {
   const { weight, lora } = layer;
   expectShape(weight.name, x, [null, weight.columns]);
   const { device } = tape;
   const rows = x.shape[0];
   const y = tape.output([rows, weight.rows], weight.name);
-  multiplyByWeight(device, { x, weight, c: y });
+  if (residual) expectShape(`${weight.name} residual`, residual, y.shape);
+  const wanted = !(isBlockResult && tape.skipsResult(y));
+  if (wanted) {
+    if (residual) device.copy(residual, y);
+    multiplyByWeight(device, { x, weight, c: y }, { accumulate: residual ? 1 : 0 });
+  }
+  const inputs = [x, ...(residual ? [residual] : []), ...trainableParts(weight)];
+  const backward = (dy: Tensor) => {
+    if (residual) tape.accumulate(residual, dy);
+    backwardThroughWeight(tape, x, weight, dy);
+  };
   if (!lora) {
-    tape.record(y, [x, ...trainableParts(weight)], (dy) => {
-      backwardThroughWeight(tape, x, weight, dy);
-    });
+    tape.record(y, inputs, backward);
     return y;
   }
   expectShape(`${weight.name} lora_A`, lora.a, [lora.rank, weight.columns]);
   expectShape(`${weight.name} lora_B`, lora.b, [weight.rows, lora.rank]);
   const a = asWeight(lora.a, "lora_A"), b = asWeight(lora.b, "lora_B");
+  const dropout = lora.dropout && { ...lora.dropout, begin: tape.firstRow * weight.columns };
   const hidden = tape.output([rows, lora.rank], `${weight.name} lora hidden`);
   {
     using scope = device.scope("lora input");
-    const input = loraInput(scope, x, lora.dropout);
+    const input = loraInput(scope, x, dropout);
     multiplyByWeight(device, { x: input, weight: a, c: hidden });
   }
-  multiplyByWeight(device, { x: hidden, weight: b, c: y }, { alpha: lora.scaling, accumulate: 1 });
-  tape.record(y, [x, lora.a, lora.b, ...trainableParts(weight)], (dy) => {
-    backwardThroughWeight(tape, x, weight, dy);
+  if (wanted) {
+    const operands = { x: hidden, weight: b, c: y };
+    multiplyByWeight(device, operands, { alpha: lora.scaling, accumulate: 1 });
+  }
+  tape.record(y, [...inputs, lora.a, lora.b], (dy) => {
+    backward(dy);
     using scope = device.scope("lora backward");
     const dB = tape.gradientTarget(lora.b);
     if (dB) {
@@ -67,19 +95,19 @@ export function linear(tape: Tape, x: Tensor, layer: Linear): Tensor {
     const dA = tape.gradientTarget(lora.a);
     if (dA) {
       // The masked input is made again rather than kept.
-      const operands = { a: dHidden, b: loraInput(scope, x, lora.dropout), c: dA.tensor };
+      const operands = { a: dHidden, b: loraInput(scope, x, dropout), c: dA.tensor };
       multiplyTransposed(device, operands, { accumulate: dA.accumulate });
     }
     const dx = tape.gradientTarget(x);
     if (!dx) return;
     const { tensor, accumulate } = dx;
-    if (!lora.dropout) {
+    if (!dropout) {
       multiplyByWeightTransposed(device, { x: dHidden, weight: a, c: tensor }, { accumulate });
       return;
     }
     const dInput = scope.empty(x.shape);
     multiplyByWeightTransposed(device, { x: dHidden, weight: a, c: dInput });
-    applyDropout(device, { x: dInput, y: tensor, accumulate, ...lora.dropout });
+    applyDropout(device, { x: dInput, y: tensor, accumulate, ...dropout });
   });
   return y;
 }

@@ -18,7 +18,7 @@ import { type PanelSource, panelSources } from "./panels.ts";
 import type { Weight } from "./weight.ts";
 
 /** Bytes of unpacked weight that exist at once. */
-const MAX_PANEL_BYTES = 64 * 2 ** 20;
+const MAX_PANEL_BYTES = 32 * 2 ** 20;
 
 /**
  * `c[N, O] (+)= alpha · x[N, I] · Wᵀ` for `weight` [O, I]: a linear layer forward.

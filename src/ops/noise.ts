@@ -17,6 +17,8 @@ export interface Dropout {
   readonly probability: number;
   /** u32. */
   readonly seed: number;
+  /** What element of the mask the first element has; default 0. */
+  readonly begin?: number;
 }
 
 /** Writes (or adds) the masked and scaled elements of `x` to `y`; f32, shapes alike. Throws ShapeError. */
@@ -24,13 +26,13 @@ export function applyDropout(
   device: Device,
   options: Dropout & { x: Tensor; y: Tensor; accumulate?: 0 | 1 },
 ): void {
-  const { x, y, probability, seed, accumulate = 0 } = options;
+  const { x, y, probability, seed, begin = 0, accumulate = 0 } = options;
   expectShape("dropout", x, x.shape);
   expectShape("dropout", y, x.shape);
   const count = sizeOf(x.shape);
   const threshold = Math.min(0xffffffff, Math.round(probability * 2 ** 32));
   const scale = 1 / (1 - probability);
-  const args = { x, y, count, seed, threshold, scale, accumulate };
+  const args = { x, y, count, seed, begin, threshold, scale, accumulate };
   device.run(kernel, "dropout", args, { threads: count });
 }
 

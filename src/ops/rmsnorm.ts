@@ -10,6 +10,9 @@ import type { Tape } from "./tape.ts";
 
 const kernel = new Kernel("rmsnorm", source);
 
+/** Rows that one invocation sums: software adapters end a loop silently after 65,535 rounds. */
+const MAX_LOOP_ROWS = 32_768;
+
 /**
  * Scales each row of `x` [N, C] to unit root mean square and multiplies by `weight` [C]; f32.
  * `epsilon` is added to the mean square. Throws ShapeError. Source: arXiv:1910.07467.
@@ -33,8 +36,11 @@ export function rmsnorm(tape: Tape, x: Tensor, weight: Tensor, epsilon: number):
     const dWeight = tape.gradientTarget(weight);
     if (dWeight) {
       if (!dWeight.accumulate) device.clear(dWeight.tensor);
-      const args = { x, s, dy, d_weight: dWeight.tensor, rows, width };
-      device.run(kernel, "backward_weight", args, { threads: width });
+      for (let first_row = 0; first_row < rows; first_row += MAX_LOOP_ROWS) {
+        const count = Math.min(MAX_LOOP_ROWS, rows - first_row);
+        const args = { x, s, dy, d_weight: dWeight.tensor, rows: count, width, first_row };
+        device.run(kernel, "backward_weight", args, { threads: width });
+      }
     }
   });
   return y;

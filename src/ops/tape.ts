@@ -1,6 +1,7 @@
 /**
  * The tape: it records operations during the forward pass and walks them backward. With
- * {@linkcode Tape.checkpoint} it keeps only the input of a block and computes the rest again.
+ * {@linkcode Tape.checkpoint} it keeps only the input of a block and computes the rest again;
+ * blocks.ts builds longer passes of such blocks.
  * @module
  */
 import { ShapeError } from "../errors.ts";
@@ -8,6 +9,7 @@ import type { Device } from "../device/device.ts";
 import type { Storage } from "../device/pool.ts";
 import { describe, type DType, reshape, type Scope, type Tensor } from "../device/tensor.ts";
 import { accumulateInto, fill } from "./elementwise.ts";
+import type { KeepFormat } from "./keep.ts";
 
 /** A trainable tensor (f32) and the tensor its gradient is summed into. */
 export interface Parameter {
@@ -16,6 +18,27 @@ export interface Parameter {
   readonly gradient: Tensor;
   /** Whether weight decay applies: true for matrices, false for norm weights, as in transformers. */
   readonly decay: boolean;
+}
+
+/** Where a kernel writes the gradient of an input: adding to it, or writing it for the first time. */
+export interface GradientTarget {
+  readonly tensor: Tensor;
+  /** 1 to add, 0 to write; the kernels' `accumulate` parameter. */
+  readonly accumulate: 0 | 1;
+}
+
+/** A repeatable part of a forward pass. */
+export type Block = (x: Tensor) => Tensor;
+
+/** What a tape keeps between the forward and the backward pass. */
+export interface TapeOptions {
+  /**
+   * True (default) keeps the inputs of blocks and computes the rest again; false keeps all that the
+   * backward pass needs, which is faster and takes far more memory.
+   */
+  readonly checkpointing?: boolean;
+  /** The format in which the inputs of blocks are kept. Default "f32". */
+  readonly keepAs?: KeepFormat;
 }
 
 /** What the tape knows of a tensor that needs a gradient. */
@@ -30,11 +53,15 @@ interface Node {
   readonly backward: (gradient: Tensor) => void;
 }
 
-/** Where a kernel writes the gradient of an input: adding to it, or writing it for the first time. */
-export interface GradientTarget {
-  readonly tensor: Tensor;
-  /** 1 to add, 0 to write; the kernels' `accumulate` parameter. */
-  readonly accumulate: 0 | 1;
+/** Where the tape is: in the pass itself, in a block whose inner values are dropped, or in one that
+ * is computed again. */
+interface Frame {
+  readonly scope: Scope;
+  readonly nodes: Node[];
+  readonly recording: boolean;
+  /** While a block is computed again: the result that was left without values. */
+  readonly replay: { skipped: Storage | null } | null;
+  readonly firstRow: number;
 }
 
 /**
@@ -43,34 +70,39 @@ export interface GradientTarget {
  */
 export class Tape {
   readonly device: Device;
-  #scope: Scope;
-  #nodes: Node[] = [];
-  #recording: boolean;
+  #frame: Frame;
   // Keyed by storage, so that views share the gradient of what they view.
   #tracked = new Map<Storage, Tracked>();
+  readonly options: Required<TapeOptions>;
 
-  constructor(scope: Scope, parameters: Iterable<Parameter> = []) {
+  constructor(scope: Scope, parameters: Iterable<Parameter> = [], options: TapeOptions = {}) {
     this.device = scope.device;
-    this.#scope = scope;
+    this.options = { checkpointing: true, keepAs: "f32", ...options };
     for (const { tensor, gradient } of parameters) {
       this.#tracked.set(tensor.storage, { scope: null, gradient });
     }
-    this.#recording = this.#tracked.size > 0;
+    const recording = this.#tracked.size > 0;
+    this.#frame = { scope, nodes: [], recording, replay: null, firstRow: 0 };
   }
 
   /** The scope in which operations allocate now. */
   get scope(): Scope {
-    return this.#scope;
+    return this.#frame.scope;
   }
 
   /** Whether a backward pass will need what operations save. */
   get recording(): boolean {
-    return this.#recording;
+    return this.#frame.recording;
+  }
+
+  /** The row of the whole batch that row 0 is, where a block runs on some rows alone. */
+  get firstRow(): number {
+    return this.#frame.firstRow;
   }
 
   /** A tensor for an operation's output. */
   output(shape: readonly number[], label: string, dtype: DType = "f32"): Tensor {
-    return this.#scope.empty(shape, { label, dtype });
+    return this.scope.empty(shape, { label, dtype });
   }
 
   /** Whether a gradient with respect to this tensor is wanted. */
@@ -79,13 +111,29 @@ export class Tape {
   }
 
   /**
+   * Whether an operation may leave its output `y`, which is the result of the block, without values:
+   * true while a block is computed again, for then only its gradients are wanted.
+   */
+  skipsResult(y: Tensor): boolean {
+    if (!this.#frame.replay) return false;
+    this.#frame.replay.skipped = y.storage;
+    return true;
+  }
+
+  /**
    * Records an operation. `backward` gets the gradient of `output` and adds to the gradients of the
-   * inputs through {@linkcode gradientTarget} or {@linkcode accumulate}.
+   * inputs through {@linkcode gradientTarget} or {@linkcode accumulate}. It must not read `output`,
+   * whose memory may be given back by then.
    */
   record(output: Tensor, inputs: readonly Tensor[], backward: (gradient: Tensor) => void): void {
-    if (!this.#recording || !inputs.some((input) => this.requiresGradient(input))) return;
+    if (inputs.some((input) => this.requiresGradient(input))) this.recordBlock(output, backward);
+  }
+
+  /** Records a block, whose parameters are not told. */
+  recordBlock(output: Tensor, backward: (gradient: Tensor) => void): void {
+    if (!this.recording) return;
     this.#track(output);
-    this.#nodes.push({ output, backward });
+    this.#frame.nodes.push({ output, backward });
   }
 
   /** Where to write the gradient of `tensor`, or null if none is wanted. */
@@ -109,49 +157,18 @@ export class Tape {
 
   /**
    * Runs `block` on `x` and keeps only `x` and the result: the backward pass runs `block` once more
-   * to have what it needs. `block` must be repeatable.
+   * to have what it needs. `block` must be repeatable. Throws ShapeError if it returns `x`.
    */
-  checkpoint(x: Tensor, block: (x: Tensor) => Tensor): Tensor {
-    const outer = this.#scope;
-    const wasRecording = this.#recording;
-    const run = (): Tensor => {
-      using inner = this.device.scope(outer.label);
-      this.#scope = inner;
-      this.#recording = false;
-      try {
-        const y = block(x);
-        return inner.owns(y) ? outer.adopt(y, inner) : y;
-      } finally {
-        this.#scope = outer;
-        this.#recording = wasRecording;
-      }
-    };
-    const y = run();
-    if (!wasRecording) return y;
-    this.#track(y);
-    this.#nodes.push({ output: y, backward: (gradient) => this.#replay(x, block, gradient) });
+  checkpoint(x: Tensor, block: Block): Tensor {
+    const y = this.runOnce(block, x);
+    this.recordBlock(y, (gradient) => this.runAgain(block, x, gradient));
     return y;
-  }
-
-  #replay(x: Tensor, block: (x: Tensor) => Tensor, gradient: Tensor): void {
-    const outer = { scope: this.#scope, nodes: this.#nodes };
-    using inner = this.device.scope(outer.scope.label);
-    this.#scope = inner;
-    this.#nodes = [];
-    try {
-      const y = block(x);
-      if (!this.requiresGradient(y)) return;
-      this.accumulate(y, gradient);
-      this.#walk();
-    } finally {
-      this.#scope = outer.scope;
-      this.#nodes = outer.nodes;
-    }
   }
 
   /**
    * Walks back from `output`. `seed` is its gradient, or a number for every element's. Gradients of
-   * parameters are added to their gradient tensors; all others are given back on the way.
+   * parameters are added to their gradient tensors. All other gradients, and all recorded values but
+   * `output`, are given back on the way.
    */
   backward(output: Tensor, seed: Tensor | number = 1): void {
     const target = this.gradientTarget(output);
@@ -162,21 +179,90 @@ export class Tape {
     }
     if (typeof seed === "number") fill(this.device, target.tensor, seed);
     else this.device.copy(seed, target.tensor);
-    this.#walk();
+    this.#walk(output);
   }
 
-  #walk(): void {
-    for (let node = this.#nodes.pop(); node; node = this.#nodes.pop()) {
-      const tracked = this.#tracked.get(node.output.storage)!;
-      if (tracked.gradient) {
-        node.backward(reshape(tracked.gradient, node.output.shape));
-        tracked.scope!.release(tracked.gradient);
+  /** Walks the nodes of this frame back, giving each value back once no operation will read it. */
+  #walk(result?: Tensor): void {
+    const { nodes, scope } = this.#frame;
+    for (let node = nodes.pop(); node; node = nodes.pop()) {
+      const { gradient, scope: owner } = this.#untrack(node.output);
+      if (node.output.storage !== result?.storage) scope.release(node.output);
+      if (!gradient) continue;
+      node.backward(reshape(gradient, node.output.shape));
+      owner!.release(gradient);
+    }
+  }
+
+  /**
+   * The block's result, in the present scope; all else that it computes is given back and nothing is
+   * recorded. Throws ShapeError if it returns `x`.
+   */
+  runOnce(block: Block, x: Tensor): Tensor {
+    const outer = this.scope;
+    using inner = this.device.scope(outer.label);
+    const y = this.#within({ scope: inner, recording: false, replay: null }, () => block(x));
+    if (y.storage === x.storage) {
+      throw new ShapeError(`Cannot run a block on ${describe(x)}: it returns its input`);
+    }
+    return inner.owns(y) ? outer.adopt(y, inner) : y;
+  }
+
+  /**
+   * In a backward pass: runs the block once more and walks it back from the gradient `dy` of its
+   * result. Adds to the gradient of `x`, if one is wanted.
+   */
+  runAgain(block: Block, x: Tensor, dy: Tensor): void {
+    using inner = this.device.scope(this.scope.label);
+    const replay: { skipped: Storage | null } = { skipped: null };
+    this.#within({ scope: inner, nodes: [], recording: true, replay }, () => {
+      const y = block(x);
+      if (replay.skipped && replay.skipped !== y.storage) {
+        throw new ShapeError(
+          `Cannot go backward from ${describe(y)}: another value was said to be the block's result`,
+        );
       }
-      this.#tracked.delete(node.output.storage);
+      const tracked = this.#tracked.get(y.storage);
+      if (!tracked) return;
+      // Nothing in the block reads its result, so nothing will add to this gradient.
+      if (tracked.gradient) this.accumulate(y, dy);
+      else tracked.gradient = dy;
+      this.#walk();
+    });
+  }
+
+  /**
+   * The same for an `x` that no operation made, such as a part of another tensor: returns its
+   * gradient, in the present scope, or null where the block does not pass one on.
+   */
+  runAgainFor(block: Block, x: Tensor, dy: Tensor): Tensor | null {
+    this.#track(x);
+    this.runAgain(block, x, dy);
+    return this.#untrack(x).gradient;
+  }
+
+  /** Runs `run` with row 0 standing for row `firstRow` of the whole batch. */
+  atRow<T>(firstRow: number, run: () => T): T {
+    return this.#within({ firstRow }, run);
+  }
+
+  #within<T>(change: Partial<Frame>, run: () => T): T {
+    const outer = this.#frame;
+    this.#frame = { ...outer, ...change };
+    try {
+      return run();
+    } finally {
+      this.#frame = outer;
     }
   }
 
   #track(tensor: Tensor): void {
-    this.#tracked.set(tensor.storage, { scope: this.#scope, gradient: null });
+    this.#tracked.set(tensor.storage, { scope: this.scope, gradient: null });
+  }
+
+  #untrack(tensor: Tensor): Tracked {
+    const tracked = this.#tracked.get(tensor.storage);
+    this.#tracked.delete(tensor.storage);
+    return tracked ?? { scope: null, gradient: null };
   }
 }

@@ -90,13 +90,13 @@ export function formatValue(value: SqlValue): string {
 const RESERVED = new Set(
   `
   add all alter analyse analyze and any array as asc asymmetric authorization autoincrement between
-  binary both case cast check collate collation column commit constraint create cross current_catalog
-  current_date current_role current_time current_timestamp current_user default deferrable delete desc
+  binary both case cast check collate collation column commit concurrently constraint create cross current_catalog
+  current_date current_role current_schema current_time current_timestamp current_user default deferrable delete desc
   distinct do drop else end escape except exists explain false fetch filter for foreign freeze from full
   glob grant group having if ilike in index indexed initially inner insert intersect into is isnull join
   lateral leading left like limit localtime localtimestamp match natural not nothing notnull null offset
   on only or order outer over overlaps placing pragma primary raise references regexp returning right rollback
-  select session_user set similar some symmetric table tablesample then to trailing transaction true
+  select session_user set similar some symmetric system_user table tablesample then to trailing transaction true
   union unique update user using values variadic verbose view when where window with
 `.trim().split(/\s+/),
 );

@@ -4,7 +4,7 @@
  * @module
  */
 import { AddedToken as LibraryToken, Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
-import { FormatError } from "../errors.ts";
+import { FormatError, ShapeError } from "../errors.ts";
 import { sentencePieceDecoder, sentencePieceOptions, wholeTextDecoder } from "./decode.ts";
 import {
   parseTokenizerConfig,
@@ -24,7 +24,7 @@ export type { TokenizerFile, TokenizerSource };
 
 /** Decodes token by token: all that `push` and then `flush` return is what `decode` returns. */
 export interface DecodeStream {
-  /** Takes one id and returns the text that is now certain. Throws RangeError like `decode`. */
+  /** Takes one id and returns the text that is now certain. Throws ShapeError like `decode`. */
   push(id: number): string;
   /** Returns what was held back and starts afresh. */
   flush(): string;
@@ -63,7 +63,10 @@ export interface Tokenizer {
   encodeSegments(segments: readonly Segment[]): number[];
   /** Splits `text` at the literals of special tokens, which become their ids. */
   splitSpecialTokens(text: string): Segment[];
-  /** The text of `ids`; RangeError for an id outside the vocabulary. */
+  /**
+   * The text of `ids`. Ids that the tokenizer does not know, as in a padded vocabulary, have none.
+   * Throws ShapeError for what is no whole number from 0 on.
+   */
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
   decodeStream(options?: { readonly skipSpecialTokens?: boolean }): DecodeStream;
 }
@@ -129,15 +132,15 @@ export function createTokenizer(source: TokenizerSource): Tokenizer {
   const pieceDecoder = () =>
     sentencePiece ? sentencePieceDecoder(sentencePiece) : wholeTextDecoder(decodePieces);
 
-  /** The piece of `id`, or null for a special token that is to be left out. */
+  /**
+   * The piece of `id`, or null for what is to be left out: special tokens, and ids of a vocabulary
+   * that is padded beyond the tokenizer's, as transformers leaves them out.
+   */
   function pieceOf(id: number, skipSpecialTokens = true): string | null {
-    const piece = spec.pieces[id];
-    if (piece === undefined) {
-      throw new RangeError(
-        `Cannot decode id ${id}: ${name} has ids 0 to ${spec.pieces.length - 1}; ` +
-          `use the tokenizer that belongs to the model`,
-      );
+    if (!Number.isInteger(id) || id < 0) {
+      throw new ShapeError(`Cannot decode id ${id}: ids are whole numbers from 0 on`);
     }
+    const piece = spec.pieces[id] ?? null;
     return skipSpecialTokens && specialIds.has(id) ? null : piece;
   }
 

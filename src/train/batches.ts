@@ -3,20 +3,17 @@
  * @module
  */
 import { TrainingError } from "../errors.ts";
-import {
-  epochOrder,
-  packBatch,
-  packExamples,
-  type RaggedBatch,
-  type TokenizedExample,
-} from "../text/batch.ts";
+import { epochOrder, packBatch, packExamples, type RaggedBatch } from "../text/batch.ts";
+import type { TokenizedExample } from "../text/example.ts";
 import type { TrainConfig } from "./config.ts";
 import { batchesOfStep, examplesOfBatch, planSteps, type StepPlan } from "./schedule.ts";
 
 /** The batches of a run. */
 export interface BatchPlan {
   readonly steps: StepPlan;
-  /** The forward passes of optimizer step `step` (from 0). */
+  /** The examples of each forward pass of optimizer step `step` (from 0). */
+  passesOf(step: number): TokenizedExample[][];
+  /** The same, ready for the model. */
   batchesOf(step: number): RaggedBatch[];
 }
 
@@ -60,18 +57,16 @@ export function planBatches(
     }
     return cached.order;
   };
-  return {
-    steps,
-    batchesOf(step) {
-      const { epoch, batches } = batchesOfStep(steps, step);
-      const order = orderOf(epoch);
-      return batches.flatMap((batch) => {
-        const { start, end } = examplesOfBatch(steps, batch);
-        const chosen = [...order.subarray(start, end)].flatMap((unit) => units[unit]);
-        return splitByRows(chosen, maxRows).map(packBatch);
-      });
-    },
+  const passesOf = (step: number) => {
+    const { epoch, batches } = batchesOfStep(steps, step);
+    const order = orderOf(epoch);
+    return batches.flatMap((batch) => {
+      const { start, end } = examplesOfBatch(steps, batch);
+      const chosen = [...order.subarray(start, end)].flatMap((unit) => units[unit]);
+      return splitByRows(chosen, maxRows);
+    });
   };
+  return { steps, passesOf, batchesOf: (step) => passesOf(step).map(packBatch) };
 }
 
 /** Batches of at most `batchSize` examples in file order, for evaluation. */

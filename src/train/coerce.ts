@@ -8,13 +8,15 @@ import type { Option } from "./options.ts";
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   true: true,
   yes: true,
+  on: true,
   "1": true,
   false: false,
   no: false,
+  off: false,
   "0": false,
 };
 
-/** The boolean that a word stands for: `true|false|1|0|yes|no` in any case; else undefined. */
+/** The boolean that a word stands for: `true|false|1|0|yes|no|on|off` in any case; else undefined. */
 export function booleanWord(text: string): boolean | undefined {
   const word = text.trim().toLowerCase();
   return Object.hasOwn(BOOLEANS, word) ? BOOLEANS[word] : undefined;

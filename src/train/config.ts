@@ -63,7 +63,7 @@ export const trainSchema = z.object({
     .meta(data("Use only the first N validation records.", { also: ["max_eval_samples"] })),
   prompt: z.enum(["alpaca", "mistral"]).default("alpaca")
     .meta(data("Prompt template: Alpaca headings, or Mistral's [INST] chat format.")),
-  max_seq_length: count(2, 1024).meta(data(
+  max_seq_length: count(3, 1024).meta(data(
     "Tokens per record at most; a longer one is shortened and counted.",
     { also: ["max_length", "block_size"] },
   )),
@@ -84,7 +84,12 @@ export const trainSchema = z.object({
     also: ["bnb_4bit_use_double_quant", "use_nested_quant"],
   })),
   precision: z.enum(["auto", "f32", "f16"]).default("auto")
-    .meta(model("Arithmetic; auto takes the best that is available.")),
+    .meta(model(
+      "f16: what is kept for the backward pass takes half the memory, rounded; auto: f32.",
+    )),
+  gradient_checkpointing: flag(true).meta(model(
+    "Keep only the inputs of blocks and compute the rest again; false: faster, far more memory.",
+  )),
 
   lora_r: count(1, 16).meta(lora("Rank of the adapter.", { also: ["r", "rank"] })),
   lora_alpha: z.number().gt(0).default(32)

@@ -30,13 +30,6 @@ export const configChecks: readonly CrossCheck<TrainConfig>[] = [
         : null,
   },
   {
-    fields: ["precision"],
-    fault: ({ precision }) =>
-      precision === "f16"
-        ? "Cannot use precision f16: it is not available yet; use auto or f32"
-        : null,
-  },
-  {
     fields: ["eval_steps", "val_path", "smoke"],
     fault: ({ eval_steps, val_path, smoke }) =>
       eval_steps > 0 && val_path === null && !smoke

@@ -7,11 +7,13 @@ import type { Device } from "../device/device.ts";
 import type { Checkpoint } from "../formats/checkpoint.ts";
 import { itemBytes } from "../formats/safetensors.ts";
 import { buildModel, type ModelFiles } from "../model/load.ts";
-import type { RaggedBatch } from "../text/batch.ts";
+import type { Model } from "../model/model.ts";
+import { packBatch, type RaggedBatch } from "../text/batch.ts";
+import type { TokenizedExample } from "../text/example.ts";
 import type { BatchPlan } from "./batches.ts";
 import type { TrainConfig } from "./config.ts";
 import { evaluateLoss } from "./evaluate_loss.ts";
-import { loadOptions, makeTrainable } from "./trainable.ts";
+import { loadOptions, makeTrainable, tapeOptions } from "./trainable.ts";
 import { trainStep } from "./step.ts";
 
 /** Bytes of GPU memory by use. */
@@ -37,11 +39,12 @@ export interface PlanInputs {
   readonly config: TrainConfig;
   readonly batches: BatchPlan;
   readonly evalBatches: readonly RaggedBatch[];
+  readonly signal?: AbortSignal;
 }
 
 /** Plans the memory of a run on `device`, without touching its memory or reading any weights. */
 export async function planMemory(device: Device, inputs: PlanInputs): Promise<MemoryPlan> {
-  const { files, config, batches, evalBatches } = inputs;
+  const { files, config, batches, evalBatches, signal } = inputs;
   using counting = countingDevice(device);
   const empty = { ...files, checkpoint: headersOnly(files.checkpoint) };
   using model = await buildModel(counting, empty, loadOptions(config));
@@ -49,7 +52,7 @@ export async function planMemory(device: Device, inputs: PlanInputs): Promise<Me
   using trained = await makeTrainable(model, config);
   const adapter = trained.adapter?.scope.byteLength ?? 0;
   const optimizer = counting.liveBytes - weights - adapter;
-  const passes = largestBatches(passesOf(batches));
+  const passes = await largestPasses(batches, signal);
   for (const pass of passes) {
     await trainStep({
       model,
@@ -61,40 +64,84 @@ export async function planMemory(device: Device, inputs: PlanInputs): Promise<Me
       weightDecay: config.weight_decay,
       maxGradNorm: config.max_grad_norm,
       neftuneAlpha: config.neftune_noise_alpha,
+      tape: tapeOptions(config),
     });
   }
   for (const batch of largestBatches(evalBatches)) await evaluateLoss(model, [batch]);
-  const { hiddenSize, layers } = model.config;
   const rows = Math.max(...passes.map((pass) => pass.tokens.length));
-  const checkpoints = rows * hiddenSize * 4 * layers;
+  const checkpoints = config.gradient_checkpointing ? checkpointBytes(model, config, rows) : 0;
   const totalBytes = counting.peakBytes;
   const workspace = totalBytes - weights - adapter - optimizer - checkpoints;
   return { weights, adapter, optimizer, checkpoints, workspace, totalBytes, rows };
 }
 
-function* passesOf({ steps, batchesOf }: BatchPlan): Generator<RaggedBatch> {
-  for (let step = 0; step < steps.totalSteps; step++) yield* batchesOf(step);
+/** Bytes of the block inputs that a pass keeps. */
+function checkpointBytes(
+  { config: { hiddenSize, layers } }: Model,
+  config: TrainConfig,
+  rows: number,
+) {
+  const itemBytes = tapeOptions(config).keepAs === "f16" ? 2 : 4;
+  // The first block's input stays as it is.
+  return rows * hiddenSize * (4 + itemBytes * (layers - 1));
+}
+
+/** Milliseconds of work after which others get their turn, a signal that aborts among them. */
+const TURN_MS = 100;
+
+/** The passes of a run that take the most memory. */
+async function largestPasses(
+  { steps, passesOf }: BatchPlan,
+  signal?: AbortSignal,
+): Promise<RaggedBatch[]> {
+  let largest: Sized<readonly TokenizedExample[]>[] = [];
+  let turn = performance.now();
+  for (let step = 0; step < steps.totalSteps; step++) {
+    for (const examples of passesOf(step)) largest = withLarger(largest, sized(examples));
+    if (performance.now() - turn < TURN_MS) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    signal?.throwIfAborted();
+    turn = performance.now();
+  }
+  return largest.map(({ pass }) => packBatch(pass));
+}
+
+function largestBatches(batches: readonly RaggedBatch[]): RaggedBatch[] {
+  let largest: Sized<RaggedBatch>[] = [];
+  for (const pass of batches) {
+    const { tokens, targetRows, sequences } = pass;
+    const longest = Math.max(...sequences.map(({ start, end }) => end - start));
+    largest = withLarger(largest, { pass, sizes: [tokens.length, targetRows.length, longest] });
+  }
+  return largest.map(({ pass }) => pass);
+}
+
+interface Sized<Pass> {
+  readonly pass: Pass;
+  /** Rows, targets and the longest sequence. */
+  readonly sizes: readonly [number, number, number];
+}
+
+function sized(pass: readonly TokenizedExample[]): Sized<readonly TokenizedExample[]> {
+  let rows = 0, targets = 0, longest = 0;
+  for (const { ids, targetStart } of pass) {
+    rows += ids.length;
+    targets += ids.length - targetStart;
+    longest = Math.max(longest, ids.length);
+  }
+  return { pass, sizes: [rows, targets, longest] };
 }
 
 /**
- * The few batches that no other one exceeds in rows, targets and longest sequence: one of them takes
+ * Keeps the passes that no other one exceeds in rows, targets and longest sequence: one of them takes
  * the most memory, be it for the blocks, which grow with the rows, for the logits, with the targets,
  * or for the scores of attention, with the longest sequence.
  */
-function largestBatches(batches: Iterable<RaggedBatch>): RaggedBatch[] {
-  const sizesOf = ({ tokens, targetRows, sequences }: RaggedBatch) => [
-    tokens.length,
-    targetRows.length,
-    Math.max(...sequences.map(({ start, end }) => end - start)),
-  ];
-  let largest: { batch: RaggedBatch; sizes: number[] }[] = [];
-  for (const batch of batches) {
-    const sizes = sizesOf(batch);
-    if (largest.some((other) => sizes.every((size, i) => size <= other.sizes[i]))) continue;
-    largest = largest.filter((other) => other.sizes.some((size, i) => size > sizes[i]));
-    largest.push({ batch, sizes });
-  }
-  return largest.map(({ batch }) => batch);
+function withLarger<Pass>(largest: Sized<Pass>[], next: Sized<Pass>): Sized<Pass>[] {
+  const { sizes } = next;
+  if (largest.some((other) => sizes.every((size, i) => size <= other.sizes[i]))) return largest;
+  const others = largest.filter((other) => other.sizes.some((size, i) => size > sizes[i]));
+  return [...others, next];
 }
 
 /** The checkpoint with zeros for content, but for the small JSON that tells formats. */

@@ -2,18 +2,15 @@
  * Everything before the first step: data, tokenizer, memory plan, model, adapter and optimizer.
  * @module
  */
-import { FormatError } from "../errors.ts";
+import { FormatError, TrainingError } from "../errors.ts";
 import { type InstructionRecord, readRecords } from "../data/record.ts";
 import type { Device } from "../device/device.ts";
+import { checkWritableFolder } from "../formats/atomic.ts";
 import { buildModel, type ModelFiles, openModelFiles } from "../model/load.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { Model } from "../model/model.ts";
-import {
-  type DroppedRecord,
-  type RaggedBatch,
-  type TokenizedExample,
-  tokenizeRecords,
-} from "../text/batch.ts";
+import type { RaggedBatch } from "../text/batch.ts";
+import { type DroppedRecord, type TokenizedExample, tokenizeRecords } from "../text/example.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { type BatchPlan, evaluationBatches, planBatches } from "./batches.ts";
 import type { TrainConfig } from "./config.ts";
@@ -54,13 +51,14 @@ export interface TrainRun extends PlannedRun, TrainedPart {
 export async function planTraining(
   device: Device,
   config: TrainConfig,
-  options: { modelDirectory?: string } = {},
+  options: { modelDirectory?: string; signal?: AbortSignal } = {},
 ): Promise<PlannedRun> {
   const { train_path, val_path } = config;
   const modelDirectory = options.modelDirectory ?? config.base_model;
   if (modelDirectory === null || train_path === null) {
     throw new TypeError("Cannot plan a run without base_model and train_path");
   }
+  await checkWritableFolder(config.output_dir);
   using cleanup = new DisposableStack();
   const files = cleanup.use(await openModelFiles(modelDirectory));
   const tokenizer = await loadTokenizer(modelDirectory);
@@ -77,9 +75,9 @@ export async function planTraining(
     style: config.prompt,
   };
   const train = tokenizeRecords(trainRecords, tokenizer, tokenizing);
-  const evaluation = evalRecords.length > 0
-    ? tokenizeRecords(evalRecords, tokenizer, tokenizing)
-    : { examples: [], truncated: 0, dropped: [] };
+  const evaluation = tokenizeRecords(evalRecords, tokenizer, tokenizing);
+  checkLeft(train_path, trainRecords.length, train);
+  if (val_path) checkLeft(val_path, evalRecords.length, evaluation);
   const maxRows = mostRows(device, files.config);
   const batches = planBatches(train.examples, config, maxRows);
   const evalBatches = evaluationBatches(
@@ -87,7 +85,13 @@ export async function planTraining(
     config.per_device_train_batch_size,
     maxRows,
   );
-  const plan = await planMemory(device, { files, config, batches, evalBatches });
+  const plan = await planMemory(device, {
+    files,
+    config,
+    batches,
+    evalBatches,
+    signal: options.signal,
+  });
   const owned = cleanup.move();
   return {
     config,
@@ -104,6 +108,21 @@ export async function planTraining(
     plan,
     [Symbol.dispose]: () => owned.dispose(),
   };
+}
+
+function checkLeft(
+  path: string,
+  records: number,
+  { examples, dropped: [first] }: {
+    examples: readonly unknown[];
+    dropped: readonly DroppedRecord[];
+  },
+): void {
+  if (examples.length > 0) return;
+  const reason = first ? ` (${first.id}: ${first.reason})` : "";
+  throw new TrainingError(
+    `Cannot use ${path}: none of its ${records} records fits${reason}; raise --max_seq_length`,
+  );
 }
 
 /** Loads the model and makes what is trained. `planned` is disposed with the run. */
@@ -124,6 +143,12 @@ export async function prepareTraining(
   return { ...planned, ...trained, model, [Symbol.dispose]: () => owned.dispose() };
 }
 
+/**
+ * Rows of one pass that every kernel can take: software adapters end a loop silently after 65,535
+ * rounds, and some kernels loop over all rows.
+ */
+const MAX_ROWS = 32_768;
+
 /** Rows (tokens) of one pass whose widest activation still fits one binding. */
 function mostRows(device: Device, config: ModelConfig): number {
   const widest = Math.max(
@@ -131,7 +156,7 @@ function mostRows(device: Device, config: ModelConfig): number {
     config.intermediateSize,
     config.heads * config.headSize,
   );
-  return Math.floor(device.maxBindingBytes / (4 * widest) / 8) * 8;
+  return Math.min(MAX_ROWS, Math.floor(device.maxBindingBytes / (4 * widest) / 8) * 8);
 }
 
 function checkVocabulary(tokenizer: Tokenizer, config: ModelConfig, directory: string): void {

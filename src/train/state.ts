@@ -5,7 +5,7 @@
 import { ConfigError, FormatError } from "../errors.ts";
 import type { Checkpoint } from "../formats/checkpoint.ts";
 import { isJsonObject } from "../formats/json.ts";
-import type { TokenizedExample } from "../text/batch.ts";
+import type { TokenizedExample } from "../text/example.ts";
 import type { TrainConfig } from "./config.ts";
 
 /** One row of `log_history` in metrics.json. */
@@ -88,6 +88,8 @@ const FIXED = [
   "per_device_train_batch_size",
   "gradient_accumulation_steps",
   "neftune_noise_alpha",
+  "precision",
+  "gradient_checkpointing",
 ] as const satisfies readonly (keyof TrainConfig)[];
 
 /** The run a checkpoint belongs to: its fixed options, and digests of its tokens and base model. */
@@ -171,9 +173,9 @@ export function parseState(
     );
   }
   if (
-    isJsonObject(json) && json.version === 1 && isState(json.state) && isJsonObject(json.identity)
+    isJsonObject(json) && json.version === 1 && isState(json.state) && isIdentity(json.identity)
   ) {
-    return { state: json.state, identity: json.identity as unknown as RunIdentity };
+    return { state: json.state, identity: json.identity };
   }
   throw new FormatError(
     `Cannot resume: ${file} is not the state of a run of this version; start a new run`,
@@ -182,7 +184,27 @@ export function parseState(
 }
 
 function isState(value: unknown): value is TrainState {
-  return isJsonObject(value) && Number.isSafeInteger(value.step) &&
-    Array.isArray(value.logHistory) &&
-    Array.isArray(value.evalHistory) && isJsonObject(value.window);
+  return isJsonObject(value) && isCount(value.step) && isCount(value.evalsSinceBest) &&
+    isNumbers(value, ["lossSum", "tokens", "seconds"]) &&
+    isRows(value.logHistory, ["step", "loss", "learning_rate", "grad_norm", "num_target_tokens"]) &&
+    isRows(value.evalHistory, ["step", "eval_loss"]) &&
+    (value.best === null || isNumbers(value.best, ["step", "eval_loss"])) &&
+    isNumbers(value.window, ["steps", "loss", "targets", "tokens", "seconds"]);
+}
+
+function isIdentity(value: unknown): value is RunIdentity {
+  return isJsonObject(value) && isJsonObject(value.options) &&
+    typeof value.data === "string" && typeof value.model === "string";
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isNumbers(value: unknown, fields: readonly string[]): boolean {
+  return isJsonObject(value) && fields.every((field) => typeof value[field] === "number");
+}
+
+function isRows(value: unknown, fields: readonly string[]): boolean {
+  return Array.isArray(value) && value.every((row) => isNumbers(row, fields));
 }

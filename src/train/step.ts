@@ -10,7 +10,7 @@ import { targetLosses } from "../model/loss.ts";
 import type { Model } from "../model/model.ts";
 import type { ForwardInput } from "../model/network.ts";
 import { adamwStep, clipGradients } from "../ops/adamw.ts";
-import { Tape } from "../ops/tape.ts";
+import { Tape, type TapeOptions } from "../ops/tape.ts";
 import type { RaggedBatch } from "../text/batch.ts";
 import type { Trainable } from "./checkpoint.ts";
 
@@ -31,6 +31,8 @@ export interface StepInputs {
   readonly maxGradNorm: number;
   /** NEFTune's alpha; 0 adds no noise. */
   readonly neftuneAlpha: number;
+  /** What is kept for the backward pass. */
+  readonly tape?: TapeOptions;
 }
 
 /** What came of a step. Weights are unchanged where `gradNorm` is not finite. */
@@ -81,11 +83,11 @@ export async function trainStep(inputs: StepInputs): Promise<StepResult> {
 }
 
 function runPass(
-  { model, trainable, neftuneAlpha, seed, step }: StepInputs,
+  { model, trainable, neftuneAlpha, seed, step, tape: tapeOptions }: StepInputs,
   scope: Scope,
   { batch, pass, scale }: { batch: RaggedBatch; pass: number; scale: number },
 ): Tensor {
-  const tape = new Tape(scope, trainable.parameters);
+  const tape = new Tape(scope, trainable.parameters, tapeOptions);
   let input: ForwardInput = sequenceInput(scope, batch, model.config.slidingWindow);
   if (neftuneAlpha > 0) {
     const noiseSeed = random(seed, "neftune", step, pass).uint32();
@@ -99,7 +101,7 @@ function runPass(
 }
 
 /** NEFTune's alpha / √(tokens · C) for each row, by the length of its sequence. */
-function noiseScales(batch: RaggedBatch, alpha: number, width: number): Float32Array {
+export function noiseScales(batch: RaggedBatch, alpha: number, width: number): Float32Array {
   const scales = new Float32Array(batch.tokens.length);
   for (const { start, end } of batch.sequences) {
     scales.fill(alpha / Math.sqrt((end - start) * width), start, end);

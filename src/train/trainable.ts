@@ -10,6 +10,7 @@ import type { LoraConfig } from "../model/lora_config.ts";
 import type { Model } from "../model/model.ts";
 import { MODEL_WEIGHTS_FILE, writeModel } from "../model/save.ts";
 import { createMoments } from "../ops/adamw.ts";
+import type { TapeOptions } from "../ops/tape.ts";
 import type { Trainable } from "./checkpoint.ts";
 import type { TrainConfig } from "./config.ts";
 
@@ -20,6 +21,11 @@ export function loadOptions({ method, double_quant }: TrainConfig): LoadOptions 
     doubleQuant: double_quant,
     trainable: method === "full",
   };
+}
+
+/** What a step keeps for its backward pass. */
+export function tapeOptions({ gradient_checkpointing, precision }: TrainConfig): TapeOptions {
+  return { checkpointing: gradient_checkpointing, keepAs: precision === "f16" ? "f16" : "f32" };
 }
 
 /** What is trained, on the GPU until it is disposed. */

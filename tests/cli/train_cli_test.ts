@@ -19,7 +19,7 @@ Deno.test("train --help lists every option and exits 0", async () => {
 });
 
 Deno.test("train with wrong options exits 2 and tells all faults at once", async () => {
-  const options = { max_steps: "many", lora_rank: 3, learning_rate: -1, precision: "f16" };
+  const options = { max_steps: "many", lora_rank: 3, learning_rate: -1, precision: "f8" };
   const { code, stdout, stderr } = await runCli("train", options, "stray");
   assertEquals([code, stdout], [2, ""]);
   assertStringIncludes(stderr, "7 options are wrong:");
@@ -29,7 +29,7 @@ Deno.test("train with wrong options exits 2 and tells all faults at once", async
   assertMatch(stderr, /--learning_rate -1 .*give a number, 0 or more/);
   assertMatch(stderr, /base_model is missing/);
   assertMatch(stderr, /train_path is missing/);
-  assertMatch(stderr, /precision f16: it is not available yet/);
+  assertMatch(stderr, /--precision f8 .*give one of auto, f32, f16/);
   assert(!stderr.includes("    at "), stderr);
 });
 
@@ -113,7 +113,10 @@ const FAULTS: Record<string, (folder: TempFolder) => Promise<[CliOptions, RegExp
     return [{ train_path }, /empty\.jsonl: it has no records/];
   },
   "records that are all too long": () =>
-    Promise.resolve([{ max_seq_length: 6 }, /none of the 12 records fits .*raise max_seq_length/]),
+    Promise.resolve([
+      { max_seq_length: 6 },
+      /none of its 12 records fits .*raise --max_seq_length/,
+    ]),
   "truncated weights": async (folder) => {
     const base_model = await writeTinyModel(folder("bad"));
     const file = join(base_model, "model.safetensors");

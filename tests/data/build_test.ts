@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { join } from "node:path";
 import { buildDataset, type BuildOptions } from "../../src/data/build.ts";
 import type { CountedRecord } from "../../src/data/count_lengths.ts";
@@ -249,24 +255,26 @@ Deno.test("a budget also shortens DDL that is given as text", async () => {
   });
 });
 
-Deno.test("wording and dialect decide the instruction; converted rows are written, refused ones told", async () => {
-  const options: Partial<BuildOptions> = {
-    wording: "mistral",
-    dialect: "postgres",
-    valRatio: 0,
-    convert: ({ ddl, sql }) =>
-      Promise.resolve(
-        sql.includes("t1")
-          ? { fault: "it has no counterpart" }
-          : { ddl: `${ddl} -- pg`, sql: `${sql};` },
-      ),
-  };
-  await build("sql-create-context", context(...many(3)), options, async ({ records, report }) => {
+Deno.test("--dialect postgres: schema and SQL are converted, what cannot be is told and left out", async () => {
+  const rows = [
+    contextRow(0, {
+      context: "CREATE TABLE shops (id INTEGER PRIMARY KEY, name VARCHAR(20), opened DATETIME)",
+      answer: 'SELECT name FROM shops WHERE name LIKE "%an%" LIMIT 2, 3',
+    }),
+    contextRow(1, {
+      context: "CREATE TABLE sales (shop INTEGER, price REAL)",
+      answer: "SELECT shop, price FROM sales GROUP BY shop",
+    }),
+  ];
+  const options = { wording: "mistral", dialect: "postgres", valRatio: 0 } as const;
+  await build("sql-create-context", context(...rows), options, async ({ records, report }) => {
     const [{ instruction, input, output }] = await records("train");
     assertStringIncludes(instruction, "PostgreSQL");
-    assertStringIncludes(input, "-- pg\n\n### Question:");
-    assertEquals(output, "SELECT COUNT(*) FROM t0;");
+    assertMatch(input, /CREATE TABLE shops \(\n {2}id bigint PRIMARY KEY/i);
+    assertMatch(output, /ILIKE '%an%'.* LIMIT 3 OFFSET 2/);
     assertEquals(reasons(report), { not_converted: 1 });
+    const [{ detail }] = report.dropped.not_converted!.examples;
+    assertStringIncludes(detail, "bare_column: ");
   });
 });
 

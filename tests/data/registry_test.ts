@@ -16,6 +16,7 @@ import {
   isFault,
   type Row,
 } from "../../src/data/example.ts";
+import { schemaQuestion } from "../../src/data/question.ts";
 import { DATASETS } from "../../src/data/registry.ts";
 import { ConfigError, FormatError } from "../../src/errors.ts";
 import { formatDdl } from "../../src/sql/ddl.ts";
@@ -212,6 +213,38 @@ Deno.test("alpaca: records keep their wording and id; DDL in the input is their 
   assertEquals(prompt?.instruction, "Write SQL.");
   assertEquals([schema, groups], ["CREATE TABLE harbours_1 (name TEXT)", null]);
   assertEquals(sql, "SELECT name FROM harbours_1");
+});
+
+Deno.test("alpaca: the headings of this project's own records set schema and question apart", async () => {
+  const input = schemaQuestion("CREATE TABLE t (a)", "How many?\n\nReally.", "a counts");
+  const bare = schemaQuestion("no schema", "How many?");
+  const rows = await rowsOf("alpaca", {
+    "train.jsonl": [input, bare].map((input) =>
+      JSON.stringify({ instruction: "Do.", input, output: "SELECT 1" })
+    ).join("\n"),
+  });
+  const [first, second] = examples(rows);
+  assertEquals([first.schema, first.question], ["CREATE TABLE t (a)", "How many?\n\nReally."]);
+  assertEquals([second.schema, second.question, second.groups?.length], [null, "How many?", 1]);
+});
+
+Deno.test("alpaca: texts that are made to keep a parser busy are read at once", async () => {
+  const repeat = (text: string) => text.repeat(Math.floor(190_000 / text.length));
+  const inputs = [
+    `### Schema:\n${repeat("\n\n### Evidence:\n")}`,
+    repeat("CREATE TABLE a(b(c)"),
+    repeat("CREATE TABLE a(("),
+    `CREATE${repeat(" ")}`,
+    `CREATE TABLE ${repeat('""')}`,
+    `CREATE TABLE a (${repeat("(b)")}`,
+  ];
+  const started = performance.now();
+  await rowsOf("alpaca", {
+    "train.jsonl": inputs.map((input) =>
+      JSON.stringify({ instruction: "Do.", input, output: "SELECT 1" })
+    ).join("\n"),
+  });
+  assert(performance.now() - started < 5000);
 });
 
 Deno.test("a row of any set that is too long or no Unicode is a fault", async () => {

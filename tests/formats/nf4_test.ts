@@ -1,15 +1,14 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FormatError, ShapeError } from "../../src/errors.ts";
 import { openFile } from "../../src/formats/byte_source.ts";
+import { dynamicMap, NF4_CODES } from "../../src/formats/nf4.ts";
 import {
   dequantizeNf4,
   doubleDequantize,
   doubleQuantize,
-  dynamicMap,
-  NF4_CODES,
   NF4_MIDPOINTS,
   quantizeNf4,
-} from "../../src/formats/nf4.ts";
+} from "../nf4_reference.ts";
 import { decodeBf16, encodeBf16 } from "../../src/formats/half.ts";
 import { formatQuantState, parseQuantState } from "../../src/formats/nf4_state.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";

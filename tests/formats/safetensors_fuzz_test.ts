@@ -2,10 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { FormatError } from "../../src/errors.ts";
-import { bytesSource } from "../../src/formats/byte_source.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
 import { formatHeader } from "../../src/formats/safetensors_header.ts";
-import { f32Bytes, rawSafetensors } from "./support.ts";
+import { bytesSource, f32Bytes, rawSafetensors } from "./support.ts";
 
 const RUNS = { numRuns: 2000, seed: 2 };
 

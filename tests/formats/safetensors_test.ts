@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FormatError, ShapeError } from "../../src/errors.ts";
-import { bytesSource, openFile } from "../../src/formats/byte_source.ts";
+import { openFile } from "../../src/formats/byte_source.ts";
 import {
   openSafetensors,
   type SafetensorsEntry,
   writeSafetensors,
 } from "../../src/formats/safetensors.ts";
 import { sharedTest } from "../shared.ts";
-import { f32Bytes, namesIn, rawSafetensors, temporaryFolder } from "./support.ts";
+import { bytesSource, f32Bytes, namesIn, rawSafetensors, temporaryFolder } from "./support.ts";
 
 const openBytes = (bytes: Uint8Array) => openSafetensors(bytesSource(bytes, "x.safetensors"));
 

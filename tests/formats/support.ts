@@ -1,5 +1,6 @@
 /** What the tests of the formats share. */
 import { join } from "node:path";
+import type { ByteSource } from "../../src/formats/byte_source.ts";
 
 /** A folder that is removed when its scope ends. */
 export function temporaryFolder(): Disposable & { join(...names: string[]): string } {
@@ -29,4 +30,13 @@ export function rawSafetensors(header: unknown, data = new Uint8Array()): Uint8A
   bytes.set(json, 8);
   bytes.set(data, 8 + json.length);
   return bytes;
+}
+
+/** Bytes in memory as a source. */
+export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
+  return {
+    name,
+    byteLength: bytes.byteLength,
+    slice: (start, end = bytes.byteLength) => Promise.resolve(bytes.slice(start, end).buffer),
+  };
 }

@@ -39,7 +39,7 @@ Deno.test("config.json: what is missing gets transformers' defaults", () => {
     vocabularySize: 512,
     rmsEpsilon: 1e-6,
     ropeTheta: 10000,
-    slidingWindow: null,
+    slidingWindow: 4096,
     maxPositions: 131072,
     tieWordEmbeddings: false,
     bosId: null,

@@ -209,3 +209,15 @@ for (
       assert(error.test(thrown.message), thrown.message);
     }));
 }
+
+Deno.test("tensors that the model has no use for are named, those of NF4 weights are not", () =>
+  leavesNothing(async (device) => {
+    using folder = temporaryFolder();
+    const tensors = await readStored(WEIGHTS);
+    const extra = { ...tensors[0], name: "rotary.inv_freq" };
+    const directory = await writeModelFolder(folder.join("model"), [...tensors, extra]);
+    using model = await loadModel(device, directory, DENSE);
+    assertEquals(model.unused, ["rotary.inv_freq"]);
+    using quantized = await loadModel(device, BNB_BASE, NF4);
+    assertEquals(quantized.unused, []);
+  }));

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Tape } from "../../src/ops/tape.ts";
 import { linear } from "../../src/ops/linear.ts";
-import { sequenceInput, singleSequence } from "../../src/model/input.ts";
+import { sequenceInput } from "../../src/model/input.ts";
 import { loadModel, type LoadOptions } from "../../src/model/load.ts";
 import { targetLosses } from "../../src/model/loss.ts";
 import type { Model } from "../../src/model/model.ts";
@@ -9,6 +9,7 @@ import { dequantizeNf4 } from "../../src/ops/nf4.ts";
 import { sharedTest } from "../shared.ts";
 import { readGolden } from "../golden.ts";
 import { assertWithin, testDevice } from "../ops/harness.ts";
+import { singleSequence } from "./support.ts";
 
 const DENSE: LoadOptions = { quantization: "none" };
 

@@ -11,7 +11,7 @@ import { openFile } from "../../src/formats/byte_source.ts";
 import { encodeBf16, encodeF16 } from "../../src/formats/half.ts";
 import { decodeF32, openSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import type { Adapter } from "../../src/model/adapter.ts";
-import { sequenceInput, singleSequence } from "../../src/model/input.ts";
+import { sequenceInput, type SequenceRows } from "../../src/model/input.ts";
 import type { LoadOptions } from "../../src/model/load.ts";
 import type { Model } from "../../src/model/model.ts";
 import { createMoments } from "../../src/ops/adamw.ts";
@@ -196,4 +196,11 @@ export async function contentOf(
     content.set(`base_model.model.${path}.lora_B.weight`, await device.readF32(b));
   }
   return content;
+}
+
+/** One sequence as rows. */
+export function singleSequence(ids: ArrayLike<number>): SequenceRows {
+  const tokens = Uint32Array.from(ids);
+  const sequences = [{ start: 0, end: tokens.length }];
+  return { tokens, positions: tokens.map((_, i) => i), sequences };
 }

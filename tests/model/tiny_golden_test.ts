@@ -4,7 +4,7 @@ import type { Device } from "../../src/device/device.ts";
 import type { Scope, Tensor } from "../../src/device/tensor.ts";
 import { loadAdapter } from "../../src/model/adapter.ts";
 import { generate } from "../../src/model/generate.ts";
-import { sequenceInput, singleSequence } from "../../src/model/input.ts";
+import { sequenceInput } from "../../src/model/input.ts";
 import { loadModel } from "../../src/model/load.ts";
 import { targetLosses } from "../../src/model/loss.ts";
 import type { Model } from "../../src/model/model.ts";
@@ -27,6 +27,7 @@ import {
   PLAIN_STEP,
   readStored,
   rowsOf,
+  singleSequence,
   TINY,
   trainableOf,
 } from "./support.ts";

@@ -36,6 +36,38 @@ for (const [n, o, i] of [[1, 1, 1], [3, 5, 7], [17, 33, 65], [33, 40, 12]]) {
     }));
 }
 
+Deno.test("linear: a residual is added, with and without LoRA, and gets the gradient", async () => {
+  const [n, o, i] = [5, 7, 6];
+  const product = ({ x, w, residual }: Record<string, Float64Array>) =>
+    reference.add(reference.multiply(x, w, { m: n, n: o, k: i }), residual);
+  await checkOp({
+    inputs: { x: [n, i], w: [o, i], residual: [n, o] },
+    run: (tape, { x, w, residual }) =>
+      linear(tape, x, { weight: dense(w), lora: null }, { residual }),
+    reference: product,
+  });
+  await checkOp({
+    inputs: { x: [n, i], w: [o, i], residual: [n, o], a: [2, i], b: [o, 2] },
+    run: (tape, { x, w, residual, a, b }) => {
+      const lora = { a, b, rank: 2, scaling: 0.5, dropout: null };
+      return linear(tape, x, { weight: dense(w), lora }, { residual });
+    },
+    reference({ a, b, ...inputs }) {
+      const hidden = reference.multiply(inputs.x, a, { m: n, n: 2, k: i });
+      const update = reference.multiply(hidden, b, { m: n, n: o, k: 2, scale: 0.5 });
+      return reference.add(product(inputs), update);
+    },
+  });
+});
+
+Deno.test("linear: a residual of another shape is refused", async () => {
+  using scope = (await testDevice()).scope("test");
+  const layer = { weight: dense(scope.zeros([3, 4])), lora: null };
+  const run = () =>
+    linear(new Tape(scope), scope.zeros([2, 4]), layer, { residual: scope.zeros([2, 4]) });
+  assertThrows(run, ShapeError, "residual");
+});
+
 Deno.test("linear: an input of another width is refused", async () => {
   using scope = (await testDevice()).scope("test");
   const layer = { weight: dense(scope.zeros([2, 4])), lora: null };

@@ -2,12 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { byteLengthOf, type Scope } from "../../src/device/tensor.ts";
 import { ShapeError } from "../../src/errors.ts";
 import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "../../src/formats/half.ts";
-import {
-  dequantizeNf4,
-  doubleDequantize,
-  doubleQuantize,
-  quantizeNf4,
-} from "../../src/formats/nf4.ts";
+import { dequantizeNf4, doubleDequantize, doubleQuantize, quantizeNf4 } from "../nf4_reference.ts";
 import type { ProductOptions } from "../../src/ops/gemm.ts";
 import {
   multiplyByWeight,

@@ -8,7 +8,7 @@ import {
   doubleDequantize,
   doubleQuantize,
   quantizeNf4 as quantizeOnHost,
-} from "../../src/formats/nf4.ts";
+} from "../nf4_reference.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
 import { dequantizeNf4, nf4Quantizer, nf4Tables } from "../../src/ops/nf4.ts";
 import type { DenseDType, Nf4Weight } from "../../src/ops/weight.ts";

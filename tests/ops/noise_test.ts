@@ -74,6 +74,15 @@ Deno.test("dropout: masks of 200,000 elements drop their share, and seeds and ne
   }
 });
 
+Deno.test("dropout: a part of a tensor sees its part of the mask", async () => {
+  const values = seededValues(300, 6);
+  const options = { probability: 0.4, seed: 3 };
+  const whole = await dropped(values, options);
+  const part = await dropped(values.slice(100, 250), { ...options, begin: 100 });
+  assertEquals(part, whole.slice(100, 250));
+  assertClose("y", part, reference.dropout(values, options).slice(100, 250), TOLERANCE.forward);
+});
+
 Deno.test("dropout: accumulate adds to what is there", async () => {
   const device = await testDevice();
   using scope = device.scope("test");

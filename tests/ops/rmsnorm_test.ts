@@ -34,6 +34,18 @@ for (const [rows, width] of [[1, 1], [3, 7], [5, 129]]) {
     }));
 }
 
+Deno.test("rmsnorm: the weight's gradient counts every one of 70,000 rows", async () => {
+  const device = await testDevice();
+  using scope = device.scope("test");
+  const [rows, width] = [70_000, 2];
+  const x = scope.upload(new Float32Array(rows * width).fill(2), [rows, width]);
+  const tensor = scope.upload(Float32Array.of(1, 1));
+  const gradient = scope.zeros([width]);
+  const tape = new Tape(scope, [{ name: "weight", tensor, gradient, decay: false }]);
+  tape.backward(rmsnorm(tape, x, tensor, 0));
+  assertClose("d weight", await device.readF32(gradient), [rows, rows], 1e-6);
+});
+
 Deno.test("rmsnorm: huge and tiny rows stay finite", async () => {
   const device = await testDevice();
   using scope = device.scope("test");

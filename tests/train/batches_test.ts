@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { TrainingError } from "../../src/errors.ts";
-import type { RaggedBatch, TokenizedExample } from "../../src/text/batch.ts";
+import type { RaggedBatch } from "../../src/text/batch.ts";
+import type { TokenizedExample } from "../../src/text/example.ts";
 import { type BatchOptions, evaluationBatches, planBatches } from "../../src/train/batches.ts";
 
 const OPTIONS: BatchOptions = {

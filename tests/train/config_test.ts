@@ -24,6 +24,7 @@ Deno.test("the defaults of the train task", () => {
     method: "qlora",
     double_quant: true,
     precision: "auto",
+    gradient_checkpointing: true,
     lora_r: 16,
     lora_alpha: 32,
     lora_dropout: 0,
@@ -76,14 +77,14 @@ Deno.test("all faults are told together, each with its place", () => {
   const error = assertThrows(() =>
     resolveTrainConfig([
       { source: "file", name: "run.yaml", values: { ...minimal, lora_r: 0, lora_dropout: 1 } },
-      { source: "flags", values: { lerning_rate: "1", max_grad_norm: "-1", precision: "f16" } },
+      { source: "flags", values: { lerning_rate: "1", max_grad_norm: "-1", precision: "f8" } },
     ]), ConfigError);
   assertEquals(error.issues, [
     "Cannot use lora_r: 0 (run.yaml): give a whole number, 1 or more",
     "Cannot use lora_dropout: 1 (run.yaml): give a number, 0 or more and below 1",
     "unknown option --lerning_rate; did you mean --learning_rate?",
     "Cannot use --max_grad_norm -1 (flags): give a number, 0 or more",
-    "Cannot use precision f16: it is not available yet; use auto or f32",
+    "Cannot use --precision f8 (flags): give one of auto, f32, f16",
   ]);
 });
 

@@ -63,7 +63,14 @@ function optionsOf({ config }: Expected, paths: Record<string, string>): CliOpti
  */
 const TOLERANCE = { loss: 1e-4, gradNorm: 1e-4, gradients: 1e-4, weights: 2e-4 };
 
-function checkCurve(metrics: Metrics, expected: Expected): void {
+/**
+ * With block inputs rounded to half floats. Reached on the tiny model, whose learning rate is 0.02:
+ * 1.5e-3 in the loss and 2e-2 in the weights (where gradients are small, AdamW turns their rounding
+ * into whole steps); on stories260k 5e-5 and 4e-4.
+ */
+const F16_TOLERANCE = { loss: 1e-2, gradNorm: 1e-2, gradients: 1e-2, weights: 5e-2 };
+
+function checkCurve(metrics: Metrics, expected: Expected, tolerance = TOLERANCE): void {
   const steps = expected.log_history;
   assertEquals(metrics.log_history.map(({ step }) => step), steps.map(({ step }) => step));
   for (const [i, { step, ...golden }] of steps.entries()) {
@@ -72,10 +79,10 @@ function checkCurve(metrics: Metrics, expected: Expected): void {
       assertAlmostEquals(value, expected, tolerance, `step ${step}: ${name} ${value}, ${expected}`);
     assertEquals(num_target_tokens, golden.num_target_tokens);
     near("learning rate", learning_rate, golden.learning_rate, 1e-15);
-    near("loss", loss, golden.loss, TOLERANCE.loss);
-    near("norm", grad_norm, golden.grad_norm, TOLERANCE.gradNorm * golden.grad_norm);
+    near("loss", loss, golden.loss, tolerance.loss);
+    near("norm", grad_norm, golden.grad_norm, tolerance.gradNorm * golden.grad_norm);
   }
-  assertAlmostEquals(metrics.eval_loss!, expected.eval_loss_after_training, TOLERANCE.loss);
+  assertAlmostEquals(metrics.eval_loss!, expected.eval_loss_after_training, tolerance.loss);
   assertAlmostEquals(metrics.planned_gpu_bytes / metrics.peak_gpu_bytes, 1, 0.05, "memory plan");
 }
 
@@ -98,29 +105,37 @@ const readMetrics = async (folder: string): Promise<Metrics> =>
   JSON.parse(await Deno.readTextFile(join(folder, "metrics.json")));
 
 /** Runs a golden QLoRA curve through the command line and checks all that it leaves. */
-async function checkThroughCli(folder: string, paths: Record<string, string>): Promise<void> {
+async function checkThroughCli(
+  folder: string,
+  paths: Record<string, string>,
+  { extra = {}, tolerance = TOLERANCE }: { extra?: CliOptions; tolerance?: typeof TOLERANCE } = {},
+): Promise<void> {
   const expected = await readExpected(folder);
   const init_adapter = join(folder, "init_adapter");
-  const options = optionsOf(expected, { ...paths, init_adapter });
+  const options = { ...optionsOf(expected, { ...paths, init_adapter }), ...extra };
   const { code, stderr } = await runCli("train", options, "--quiet");
   assertEquals([code, stderr], [0, ""]);
-  checkCurve(await readMetrics(paths.output_dir), expected);
+  checkCurve(await readMetrics(paths.output_dir), expected, tolerance);
   const adapters = join(paths.output_dir, "adapters");
   const ours = await readGolden(join(adapters, "adapter_model.safetensors"));
   const golden = await readGolden(join(folder, "final_adapter", "adapter_model.safetensors"));
   assertEquals(ours.names.toSorted(), golden.names.toSorted());
-  checkTensors(golden, ours.f32, TOLERANCE.weights);
+  checkTensors(golden, ours.f32, tolerance.weights);
   assertEquals(Array.from(Deno.readDirSync(adapters), ({ name }) => name).sort(), [
     "adapter_config.json",
     "adapter_model.safetensors",
     "tokenizer.json",
     "tokenizer_config.json",
   ]);
-  await checkFirstGradients(folder, options);
+  await checkFirstGradients(folder, options, tolerance.gradients);
 }
 
 /** Does the first step, whose learning rate is 0, in this process. */
-async function checkFirstGradients(folder: string, options: CliOptions): Promise<void> {
+async function checkFirstGradients(
+  folder: string,
+  options: CliOptions,
+  tolerance: number,
+): Promise<void> {
   const device = await testDevice();
   using run = await prepare(device, resolveTrainConfig([{ source: "options", values: options }]));
   for await (const { type } of train(run)) if (type === "step") break;
@@ -129,7 +144,7 @@ async function checkFirstGradients(folder: string, options: CliOptions): Promise
     gradients.set(name, await device.readF32(gradient));
   }
   const golden = await readGolden(join(folder, "grads_first_step.safetensors"));
-  checkTensors(golden, (name) => gradients.get(name)!, TOLERANCE.gradients);
+  checkTensors(golden, (name) => gradients.get(name)!, tolerance);
 }
 
 Deno.test("qlora-curve on the tiny model, by `deno task train`: PEFT's and bitsandbytes' run", async () => {
@@ -141,6 +156,23 @@ Deno.test("qlora-curve on the tiny model, by `deno task train`: PEFT's and bitsa
     output_dir: temporary("run"),
   });
 });
+
+for (
+  const [what, options] of [
+    ["without checkpointing", { extra: { gradient_checkpointing: false } }],
+    ["in f16", { extra: { precision: "f16" }, tolerance: F16_TOLERANCE }],
+  ] as const
+) {
+  Deno.test(`qlora-curve on the tiny model ${what}: the same run`, async () => {
+    using temporary = tempFolder();
+    await checkThroughCli(join(TINY, "qlora-curve"), {
+      base_model: await goldenBase(temporary("base")),
+      train_path: join(TINY, "train.jsonl"),
+      val_path: join(TINY, "val.jsonl"),
+      output_dir: temporary("run"),
+    }, options);
+  });
+}
 
 sharedTest(
   "both curves on stories260k, by `deno task train`: PEFT's and bitsandbytes' runs",

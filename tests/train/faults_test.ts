@@ -4,8 +4,16 @@ import { FormatError, TrainingError } from "../../src/errors.ts";
 import { checkpointPath, listCheckpoints } from "../../src/train/checkpoint.ts";
 import type { TrainEvent } from "../../src/train/events.ts";
 import { testDevice } from "../ops/harness.ts";
-import { eventsOf, gpuTest, poisonAt, runTraining, tempFolder, tinyConfig } from "./support.ts";
-import { writeTinyModel } from "./tiny.ts";
+import {
+  adapterOf,
+  eventsOf,
+  gpuTest,
+  poisonAt,
+  runTraining,
+  tempFolder,
+  tinyConfig,
+} from "./support.ts";
+import { padVocabulary, writeTinyModel } from "./tiny.ts";
 
 gpuTest(
   "a weight that turns NaN stops the run at that step; the last good checkpoint stays",
@@ -44,6 +52,51 @@ gpuTest("a learning rate that is far too high stops with the step's number", asy
   assertEquals(error.step, 2);
   assert(error.message.includes("no checkpoint was written yet"), error.message);
   assert(error.message.includes("lower --learning_rate"), error.message);
+});
+
+gpuTest("weights that are no numbers are never saved, and replace nothing", async (folder) => {
+  const device = await testDevice();
+  const good = await tinyConfig(folder, { max_steps: 1, val_path: null });
+  const [{ path }] = eventsOf(await runTraining(device, good), "end");
+  const adapter = await adapterOf(path);
+  // The only step is finite; what it makes of the weights is not.
+  const diverged = { ...good, learning_rate: 1e39 };
+  const error = await assertRejects(() => runTraining(device, diverged), TrainingError);
+  assert(error.message.includes("the training has diverged"), error.message);
+  assertEquals(await adapterOf(path), adapter);
+  assertEquals(await listCheckpoints(good.output_dir), []);
+});
+
+gpuTest("an eval loss that is NaN stops the run and keeps its weights", async (folder) => {
+  const config = await tinyConfig(folder, { max_steps: 4, eval_steps: 2 });
+  const device = await testDevice();
+  const seen: TrainEvent[] = [];
+  const error = await assertRejects(() =>
+    runTraining(device, config, {
+      onEvent: (event, run) => {
+        seen.push(event);
+        if (event.type !== "step" || event.step !== 2) return;
+        const norm = run.model.weights.get("model.norm.weight")!;
+        if (norm.kind === "vector") device.write(norm.tensor, Float32Array.of(NaN));
+      },
+    }), TrainingError);
+  const kept = checkpointPath(config.output_dir, 2);
+  assert(error.message.includes("the eval loss after step 2 is NaN"), error.message);
+  assert(error.message.includes(kept), error.message);
+  assertEquals(await listCheckpoints(config.output_dir), [2]);
+  assertEquals(eventsOf(seen, "eval"), []);
+  // The checkpoint is good: with the base weights as they are on the disk, the run goes on.
+  const rest = await runTraining(device, { ...config, resume_from_checkpoint: "latest" });
+  assertEquals(eventsOf(rest, "end")[0].step, 4);
+});
+
+gpuTest("a vocabulary that is padded beyond the tokenizer's trains and answers", async (folder) => {
+  const config = await tinyConfig(folder, { max_steps: 1 });
+  const padded = join(folder.path, "padded");
+  await padVocabulary(config.base_model!, padded, 1100);
+  const device = await testDevice();
+  const events = await runTraining(device, { ...config, base_model: padded });
+  assertEquals(eventsOf(events, "sample").length, 3);
 });
 
 for (const method of ["lora", "full"] as const) {

@@ -116,6 +116,39 @@ gpuTest(
   },
 );
 
+gpuTest(
+  "a run cut off in the evaluation of its best step still ends with the weights of that step",
+  async (folder) => {
+    // So high that the eval loss soon rises.
+    const options = {
+      learning_rate: 0.3,
+      eval_steps: 1,
+      early_stopping_patience: 2,
+      max_steps: 20,
+    };
+    for (const save_total_limit of [0, 1]) {
+      const config = await tinyConfig(folder, { ...options, save_total_limit });
+      const device = await testDevice();
+      const whole = { ...config, output_dir: folder(`whole-${save_total_limit}`) };
+      const [expected] = eventsOf(await runTraining(device, whole), "end");
+      assert(expected.stoppedEarly);
+      const { state } = await readCheckpointState(
+        checkpointPath(whole.output_dir, (await listCheckpoints(whole.output_dir)).at(-1)!),
+      );
+      const parts = {
+        ...config,
+        output_dir: folder(`parts-${save_total_limit}`),
+        resume_from_checkpoint: "latest",
+      };
+      await trainAndStop(parts, state.best!.step);
+      const [end] = eventsOf(await runTraining(device, parts), "end");
+      assertEquals(end.step, expected.step);
+      assertEquals(end.metrics.eval_loss, expected.metrics.eval_loss);
+      assertEquals(await adapterOf(end.path), await adapterOf(expected.path));
+    }
+  },
+);
+
 gpuTest("resumption with other options or records is refused by name", async (folder) => {
   const config = await tinyConfig(folder, { max_steps: 2, val_path: null });
   const device = await testDevice();

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError, FormatError } from "../../src/errors.ts";
-import type { TokenizedExample } from "../../src/text/batch.ts";
+import type { TokenizedExample } from "../../src/text/example.ts";
 import { resolveTrainConfig, type TrainConfig } from "../../src/train/config.ts";
 import { MISTRAL_7B, syntheticCheckpoint } from "../../src/model/synthetic.ts";
 import {

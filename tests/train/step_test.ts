@@ -3,7 +3,7 @@ import { packBatch, type RaggedBatch } from "../../src/text/batch.ts";
 import { planBatches } from "../../src/train/batches.ts";
 import type { TrainConfig } from "../../src/train/config.ts";
 import type { TrainRun } from "../../src/train/prepare.ts";
-import { type StepInputs, type StepResult, trainStep } from "../../src/train/step.ts";
+import { noiseScales, type StepInputs, type StepResult, trainStep } from "../../src/train/step.ts";
 import { testDevice } from "../ops/harness.ts";
 import { prepare, tempFolder, tinyConfig } from "./support.ts";
 
@@ -144,6 +144,18 @@ Deno.test("NEFTune noise follows seed and step, and its strength", () =>
     assert(await lossOf(30, { seed: 1 }) !== noisy);
     assertAlmostEquals(await lossOf(1e-4), plain, 1e-4);
   }));
+
+Deno.test("NEFTune's scale is alpha / √(tokens · width) of each sequence", () => {
+  const ids = (length: number) => new Uint32Array(length);
+  const example = (length: number) => ({
+    id: "x",
+    ids: ids(length),
+    targetStart: 1,
+    truncated: false,
+  });
+  const scales = noiseScales(packBatch([example(4), example(9)]), 12, 16);
+  assertEquals([...scales], [...Array(4).fill(12 / 8), ...Array(9).fill(12 / 12)]);
+});
 
 Deno.test("dropout follows seed and step, each pass has its own, and evaluation has none", () =>
   withRun({ method: "lora", lora_dropout: 0.4 }, async (run) => {

@@ -6,7 +6,12 @@
 import { join } from "node:path";
 import { random } from "../../src/data/random.ts";
 import type { InstructionRecord } from "../../src/data/record.ts";
-import { type SafetensorsEntry, writeSafetensors } from "../../src/formats/safetensors.ts";
+import { openFile } from "../../src/formats/byte_source.ts";
+import {
+  openSafetensors,
+  type SafetensorsEntry,
+  writeSafetensors,
+} from "../../src/formats/safetensors.ts";
 
 /** The project's own goldens. */
 export const TINY: string = localPath("../golden/tiny/");
@@ -105,6 +110,40 @@ export async function writeTinyModel(
     if (name === poison) values[0] = NaN;
     return { name, dtype: "F32", shape, bytes: new Uint8Array(values.buffer) };
   }
+}
+
+/**
+ * Copies a tiny model and gives it `rows` tokens: those beyond the tokenizer's are the likeliest
+ * answers of all.
+ */
+export async function padVocabulary(from: string, to: string, rows: number): Promise<void> {
+  await Deno.mkdir(to);
+  const config = JSON.parse(await Deno.readTextFile(join(from, "config.json")));
+  await Deno.writeTextFile(
+    join(to, "config.json"),
+    JSON.stringify({ ...config, vocab_size: rows }),
+  );
+  await copyTokenizer(to);
+  using source = await openFile(join(from, "model.safetensors"));
+  const weights = await openSafetensors(source);
+  const entries: SafetensorsEntry[] = [];
+  for (const { name, dtype, shape } of weights.tensors.values()) {
+    const values = await weights.readF32(name);
+    const wide = /embed_tokens|lm_head/.test(name);
+    const padded = new Float32Array(wide ? rows * shape[1] : values.length);
+    padded.set(values);
+    // The first channel is large for every token, see writeTinyModel.
+    if (/lm_head/.test(name)) {
+      for (let row = shape[0]; row < rows; row++) padded[row * shape[1]] = 9;
+    }
+    entries.push({
+      name,
+      dtype,
+      shape: wide ? [rows, shape[1]] : shape,
+      bytes: new Uint8Array(padded.buffer),
+    });
+  }
+  await writeSafetensors(join(to, "model.safetensors"), entries);
 }
 
 const TABLES = ["birds", "city maps", "films", "old books", "trains", "players", "red cars"];
