@@ -57,9 +57,9 @@ await runTask(async (signal, interrupts) => {
   if (execution?.error) throw execution.error;
 });
 
-async function openSource({ examples, schema, sample_values }: InferConfig) {
-  const named = examples ? EXAMPLE_SCRIPT : schema;
-  return named === null ? null : await openSchemaSource(named, { sampleValues: sample_values });
+async function openSource(config: InferConfig): Promise<SchemaSource | null> {
+  const named = config.examples ? EXAMPLE_SCRIPT : config.schema;
+  return named === null ? null : await openSchemaSource(named, config);
 }
 
 async function answerExamples(source: SchemaSource, asking: Asking): Promise<void> {

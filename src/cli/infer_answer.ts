@@ -38,11 +38,11 @@ export async function promptOf(
   { schema, sampleValues }: SchemaSource,
   { textModel: { model, tokenizer }, config }: Asking,
 ): Promise<readonly number[]> {
-  const { max_seq_length, max_new_tokens, prompt_style, dialect, quiet } = config;
+  const { max_seq_length, max_new_tokens, prompt_style, schema_style, dialect, quiet } = config;
   const { ids, leftOut } = await questionPrompt(tokenizer, {
     question,
     schema,
-    sampleValues,
+    ddl: { style: schema_style, sampleValues },
     style: prompt_style,
     dialect,
     maxTokens: (max_seq_length ?? model.config.maxPositions) - max_new_tokens,

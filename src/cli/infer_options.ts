@@ -22,6 +22,10 @@ const flag = (group: string, description: string) =>
 const MODEL = "Model", INPUT = "What to answer", PROMPT = "Prompt", RUN = "Running the answer";
 const GENERATION = "Generation";
 
+/** Why answers in PostgreSQL's dialect are not run. */
+export const NOT_POSTGRES =
+  "Cannot execute PostgreSQL's SQL: databases are SQLite's here; leave out --dialect or --execute";
+
 /** Every option of the infer task. */
 export const inferSchema = z.object({
   base_model: text(
@@ -53,6 +57,10 @@ export const inferSchema = z.object({
   dialect: z.enum(["sqlite", "postgres"]).default("sqlite").meta({
     group: PROMPT,
     description: "The SQL that is asked for, as in the data.",
+  }),
+  schema_style: z.enum(["full", "compact"]).default("full").meta({
+    group: PROMPT,
+    description: "How the schema of a database is written, as in the data.",
   }),
   sample_values: z.int().min(0).default(0).meta({
     group: PROMPT,
@@ -109,8 +117,9 @@ const checks: readonly CrossCheck<InferConfig>[] = [
     },
   },
   {
-    fields: ["execute", "prompt", "input", "schema"],
-    fault: ({ execute, prompt, input, schema }) => {
+    fields: ["execute", "dialect", "prompt", "input", "schema"],
+    fault: ({ execute, dialect, prompt, input, schema }) => {
+      if (execute && dialect === "postgres") return NOT_POSTGRES;
       if (!execute || (prompt === null && (input === null || schema !== null))) return null;
       return prompt !== null
         ? "Cannot execute the answer to a raw prompt: ask with --question and --schema"

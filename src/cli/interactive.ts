@@ -7,6 +7,7 @@ import { ConfigError, FormatError, GenerationError, ShapeError, SqlError } from 
 import { formatDdl } from "../sql/ddl.ts";
 import { nearest } from "../sql/faults.ts";
 import { describeExecution } from "./execute.ts";
+import { NOT_POSTGRES } from "./infer_options.ts";
 import { type Asking, promptOf, showAnswer } from "./infer_answer.ts";
 import type { OpenedModel } from "./open_model.ts";
 import { openSchemaSource, type SchemaSource } from "./schema_source.ts";
@@ -139,15 +140,15 @@ class Session implements Disposable {
     help: () => say(HELP),
     schema: async (argument) => {
       if (argument !== "") {
-        const { sample_values: sampleValues } = this.#options.config;
-        const next = await openSchemaSource(argument, { sampleValues });
+        const next = await openSchemaSource(argument, this.#options.config);
         this.#source?.[Symbol.dispose]();
         this.#source = next;
       }
       if (this.#source === null) return say("There is no schema yet.");
       const { name, schema, sampleValues } = this.#source;
+      const { schema_style: style } = this.#options.config;
       if (argument !== "") return say(`Questions are about ${name}.`);
-      say(typeof schema === "string" ? schema : formatDdl(schema, { sampleValues }));
+      say(typeof schema === "string" ? schema : formatDdl(schema, { style, sampleValues }));
     },
     adapter: async (argument) => {
       if (argument !== "") {
@@ -160,6 +161,9 @@ class Session implements Disposable {
     execute: (argument) => {
       if (!["on", "off", ""].includes(argument)) {
         throw new ConfigError([`Cannot set :execute to ${argument}: write on or off`]);
+      }
+      if (argument === "on" && this.#options.config.dialect === "postgres") {
+        throw new ConfigError([NOT_POSTGRES]);
       }
       if (argument !== "") this.#execute = argument === "on";
       say(this.#execute ? "Answers are run." : "Answers are not run.");

@@ -4,9 +4,12 @@
  */
 import { extname } from "node:path";
 import { ConfigError, FormatError, SqlError } from "../errors.ts";
+import type { SqlDialect } from "../data/question.ts";
 import { readSampleValues } from "../sql/build.ts";
 import type { Database } from "../sql/database.ts";
 import type { SampleValues } from "../sql/ddl.ts";
+import { readContents } from "../sql/postgres/contents.ts";
+import { postgresSchema } from "../sql/postgres/schema.ts";
 import { openDatabase } from "../sql/sandbox.ts";
 import type { DatabaseSchema } from "../sql/schema.ts";
 
@@ -28,21 +31,29 @@ const CREATE_TABLE = /\bcreate\s+(?:temp\s+|temporary\s+)?table\b/i;
 const DATABASE_NAMES = new Set([".db", ".db3", ".sqlite", ".sqlite3"]);
 const DATABASE_MAGIC = "SQLite format 3\0";
 
+/** How a schema is read; the options of the same names. */
+export interface SchemaSourceOptions {
+  /** Values of each column to read for the prompt. */
+  readonly sample_values: number;
+  /** With "postgres" the schema of a database is the one that PostgreSQL would have. */
+  readonly dialect: SqlDialect;
+}
+
 /**
- * Opens a schema. `sampleValues` of each column are read from it for the prompt.
+ * Opens a schema.
  *
  * @throws {ConfigError} if it is neither a readable file nor a CREATE TABLE statement
  * @throws {FormatError} if the file is damaged, or a script that has to run is wrong
  */
 export async function openSchemaSource(
   named: string,
-  { sampleValues = 0 }: { readonly sampleValues?: number } = {},
+  options: SchemaSourceOptions,
 ): Promise<SchemaSource> {
-  if (CREATE_TABLE.test(named)) return await openScript("the schema", named, sampleValues);
+  if (CREATE_TABLE.test(named)) return await openScript("the schema", named, options);
   const bytes = await readFile(named);
-  if (bytes === null) return await openFile(named, sampleValues);
+  if (bytes === null) return await openFile(named, options);
   const text = new TextDecoder().decode(bytes);
-  if (CREATE_TABLE.test(text)) return await openScript(named, text, sampleValues);
+  if (CREATE_TABLE.test(text)) return await openScript(named, text, options);
   throw new ConfigError([
     `Cannot use --schema ${named}: it is no SQLite database and has no CREATE TABLE statement; ` +
     "give a file with either",
@@ -71,40 +82,61 @@ async function startsLikeDatabase(path: string): Promise<boolean> {
   return length !== null && new TextDecoder().decode(start.subarray(0, length)) === DATABASE_MAGIC;
 }
 
-async function openFile(path: string, perColumn: number): Promise<SchemaSource> {
+async function openFile(path: string, options: SchemaSourceOptions): Promise<SchemaSource> {
   using opening = new DisposableStack();
   const database = opening.use(await openDatabase(path));
-  const schema = await database.schema();
-  if (schema.tables.length === 0) {
+  const shown = await readShown(database, options);
+  if (shown.schema.tables.length === 0) {
     throw new ConfigError([
       `Cannot use --schema ${path}: the database has no tables; give another`,
     ]);
   }
-  const sampleValues = await sample(database, schema, perColumn);
   const opened = opening.move();
   return {
     name: path,
-    schema,
-    sampleValues,
+    ...shown,
     database: () => Promise.resolve(database),
     [Symbol.dispose]: () => opened.dispose(),
   };
 }
 
-// A script that also has rows is shown as its schema alone.
-async function openScript(name: string, ddl: string, perColumn: number): Promise<SchemaSource> {
+// A script that also has rows is shown as its schema alone, if it is one that SQLite takes.
+async function openScript(
+  name: string,
+  ddl: string,
+  options: SchemaSourceOptions,
+): Promise<SchemaSource> {
   let building: Promise<Database> | undefined;
   const database = () => building ??= build(name, ddl);
-  const runs = perColumn > 0 || /\binsert\s+(?:or\s+\w+\s+)?into\b/i.test(ddl);
-  const schema = runs ? await (await database()).schema() : ddl.trim();
+  const mustRun = options.sample_values > 0;
+  const hasRows = /\binsert\s+(?:or\s+\w+\s+)?into\b/i.test(ddl);
+  const built = mustRun || (hasRows && await runs(database)) ? await database() : null;
+  const shown = built === null ? { schema: ddl.trim() } : await readShown(built, options);
   return {
     name,
-    schema,
-    sampleValues: typeof schema === "string"
-      ? undefined
-      : await sample(await database(), schema, perColumn),
+    ...shown,
     database,
     [Symbol.dispose]: () => void building?.then((database) => database[Symbol.dispose](), () => {}),
+  };
+}
+
+async function runs(database: () => Promise<Database>): Promise<boolean> {
+  try {
+    await database();
+    return true;
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
+}
+
+async function readShown(database: Database, { sample_values, dialect }: SchemaSourceOptions) {
+  const schema = await database.schema();
+  return {
+    schema: dialect === "postgres" ? postgresSchema(schema, await readContents(database)) : schema,
+    sampleValues: sample_values > 0
+      ? await readSampleValues(database, schema, { perColumn: sample_values })
+      : undefined,
   };
 }
 
@@ -117,8 +149,4 @@ async function build(name: string, ddl: string): Promise<Database> {
     const reason = cause.message.replace(/^Cannot run the SQL: /, "");
     throw new FormatError(`Cannot build a database from ${name}: ${reason}`, {}, { cause });
   }
-}
-
-async function sample(database: Database, schema: DatabaseSchema, perColumn: number) {
-  return perColumn > 0 ? await readSampleValues(database, schema, { perColumn }) : undefined;
 }

@@ -5,7 +5,7 @@
 import { ShapeError, SqlError } from "../errors.ts";
 import { schemaQuestion, type SqlDialect, textToSqlInstruction } from "../data/question.ts";
 import { schemaFromDdl } from "../sql/build.ts";
-import { formatDdl, type SampleValues } from "../sql/ddl.ts";
+import { type DdlOptions, formatDdl } from "../sql/ddl.ts";
 import { fitSchema } from "../sql/fit.ts";
 import type { DatabaseSchema } from "../sql/schema.ts";
 import { encodePrompt, type PromptStyle } from "./prompt.ts";
@@ -16,8 +16,8 @@ export interface QuestionOptions {
   readonly question: string;
   /** CREATE TABLE statements stay as they are written while there is room for them. */
   readonly schema: DatabaseSchema | string;
-  /** Shown behind the columns of a schema that is not text. */
-  readonly sampleValues?: SampleValues;
+  /** How a schema that is not text is written. */
+  readonly ddl?: DdlOptions;
   /** Prompt template and wording. Default "alpaca". */
   readonly style?: PromptStyle;
   /** Default "sqlite". */
@@ -41,8 +41,8 @@ export async function questionPrompt(
   tokenizer: Tokenizer,
   options: QuestionOptions,
 ): Promise<QuestionPrompt> {
-  const { question, schema, sampleValues, style = "alpaca", dialect, maxTokens = Infinity } =
-    options;
+  const { question, schema, ddl: ddlOptions, style = "alpaca", dialect } = options;
+  const { maxTokens = Infinity } = options;
   const encode = (ddl: string) =>
     encodePrompt(
       {
@@ -52,7 +52,7 @@ export async function questionPrompt(
       tokenizer,
       { style },
     );
-  const whole = encode(typeof schema === "string" ? schema : formatDdl(schema, { sampleValues }));
+  const whole = encode(typeof schema === "string" ? schema : formatDdl(schema, ddlOptions));
   if (whole.length <= maxTokens) return { ids: whole, leftOut: [] };
   const tooLong = (what: string, length: number) =>
     new ShapeError(
@@ -69,12 +69,12 @@ export async function questionPrompt(
   // The words around the schema may share a token with it, so that the first try can be a little long.
   for (let budget = maxTokens - encode("").length; budget > 0;) {
     const fitted = fitSchema(tables, {
+      ...ddlOptions,
       question,
       budget,
-      sampleValues,
       countTokens: (ddl) => tokenizer.encode(ddl, { bos: false }).length,
     });
-    const ids = encode(formatDdl(fitted, { sampleValues }));
+    const ids = encode(formatDdl(fitted, ddlOptions));
     if (ids.length <= maxTokens) {
       const kept = new Set(fitted.tables.map(({ name }) => name));
       const leftOut = tables.tables.map(({ name }) => name).filter((name) => !kept.has(name));

@@ -167,6 +167,7 @@ Deno.test("infer with wrong options exits 2, each with what is missing", async (
     [{ base_model, interactive: true, examples: true }, /give one of --question/],
     [{ base_model, prompt: "a", schema: "b" }, /Cannot use --schema here/],
     [{ base_model, examples: true, schema: "b" }, /Cannot use --schema here/],
+    [{ base_model, examples: true, execute: true, dialect: "postgres" }, /PostgreSQL's SQL/],
     [{ base_model, prompt: "a", execute: true }, /answer to a raw prompt/],
     [{ base_model, input: "a.jsonl", output: "b.jsonl", execute: true }, /give --schema/],
     [{ base_model, examples: true, max_seq_length: 256 }, /raise the one or lower the other/],

@@ -31,8 +31,10 @@ Deno.test("a schema that fits is shown as it is written, or as DDL where it is d
   assertEquals((await ask({ dialect, schema })).ids, expected(formatDdl(schema)));
   assertEquals((await ask({ dialect, style: "mistral" })).ids, expected(DDL, "mistral"));
   const sampleValues = { rivers: { label: ["Nile"] } };
-  const { ids } = await ask({ schema, sampleValues });
-  assert(tokenizer.decode(ids).includes("label text -- 'Nile'"));
+  const { ids } = await ask({ schema, ddl: { sampleValues } });
+  assert(tokenizer.decode(ids).includes("label TEXT -- 'Nile'"));
+  const compact = await ask({ schema, ddl: { style: "compact" } });
+  assert(tokenizer.decode(compact.ids).includes("rivers (id INTEGER, label TEXT);"));
 });
 
 Deno.test("whatever the limit, the prompt keeps to it and the question's table stays", async () => {
