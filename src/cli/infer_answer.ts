@@ -127,5 +127,6 @@ function write(text: string): void {
 }
 
 function terminalWidth(): number {
-  return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 120;
+  // A terminal that does not know its size says 0.
+  return (Deno.stdout.isTerminal() && Deno.consoleSize().columns) || 120;
 }

@@ -53,6 +53,7 @@ export async function runSession(options: SessionOptions): Promise<void> {
     if (next === null || next.done) break;
     pressed = false;
     if (await session.take(next.value.trim()) === "quit") break;
+    pressed = false; // what stopped an answer does not end the session
   }
 }
 

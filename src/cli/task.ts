@@ -95,9 +95,9 @@ export async function runTask(
       return { [Symbol.dispose]: () => void (diverted = null) };
     },
   };
-  Deno.addSignalListener("SIGINT", () => (diverted ?? stop)());
+  Deno.addSignalListener("SIGINT", pressed(() => (diverted ?? stop)()));
   // Windows has no SIGTERM to listen for.
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", pressed(stop));
   try {
     await main(controller.signal, interrupts);
   } catch (error) {
@@ -106,4 +106,18 @@ export async function runTask(
     Deno.exit(code);
   }
   Deno.exit(controller.signal.aborted ? EXIT.interrupted : EXIT.done);
+}
+
+/** A terminal sends Ctrl-C to all of its processes, and `deno task` passes its own on. */
+const ONE_PRESS_MS = 250;
+
+/** Calls `handle` once for signals that come together. */
+function pressed(handle: () => void): () => void {
+  let last = -Infinity;
+  return () => {
+    const now = performance.now();
+    const again = now - last < ONE_PRESS_MS;
+    last = now;
+    if (!again) handle();
+  };
 }

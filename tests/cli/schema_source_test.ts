@@ -59,7 +59,7 @@ Deno.test("a script of another dialect can be asked about, but not run", async (
   await assertRejects(
     () => open(script, { sample_values: 1 }),
     FormatError,
-    "engine",
+    "syntax error",
   );
 });
 
