@@ -102,3 +102,11 @@ export { type PlannedRun, planTraining, prepareTraining, type TrainRun } from ".
 export { prepareSmoke, SMOKE_DEFAULTS } from "./train/smoke.ts";
 export { train } from "./train/train.ts";
 export type { Metrics, TrainEvent } from "./train/events.ts";
+export { openBenchmark } from "./eval/open.ts";
+export type { Benchmark, BenchmarkName, BenchmarkSource } from "./eval/benchmark.ts";
+export { type EvalEvent, evaluate } from "./eval/evaluate.ts";
+export { readPredictions } from "./eval/predictions.ts";
+export type { Predictor } from "./eval/predictor.ts";
+export { webgpuPredictor } from "./eval/backends/webgpu.ts";
+export { summarise } from "./eval/summary.ts";
+export { compareRuns } from "./eval/compare.ts";

@@ -3,12 +3,15 @@
  * @module
  */
 import { join } from "node:path";
+import type { Device } from "../device/device.ts";
 import { openDevice } from "../device/open.ts";
 import { writeFileAtomic } from "../formats/atomic.ts";
 import { readLayers } from "./args.ts";
 import { type BenchConfig, describeBenchOptions, resolveBenchConfig } from "./bench_options.ts";
 import { measureKernels, type Measurement } from "./bench_kernels.ts";
+import { type Phase, rehearse } from "./bench_rehearsal.ts";
 import { measureStep } from "./bench_step.ts";
+import { formatBytes } from "./format.ts";
 import { gitCommit } from "./git.ts";
 import { helpText } from "./help.ts";
 import { ensureAdapter } from "./setup.ts";
@@ -19,6 +22,10 @@ const HELP = {
   summary:
     "Measures the GPU's peak first, then matrix products and a training step as a share of it. " +
     "Everything is checked for correctness before it is timed.",
+  examples: [
+    "deno task bench",
+    "deno task bench --rehearsal mistral-7b --precision f16 --step_tokens 2048",
+  ],
 };
 
 await runTask(async (signal) => {
@@ -30,6 +37,34 @@ await runTask(async (signal) => {
   using device = await openDevice();
   const say = (text: string) => config.quiet || config.json || console.log(text);
   say(`GPU ${device.info.name}\n`);
+  const results = config.rehearsal === null
+    ? { measurements: await measureAll(device, config, { signal, say }) }
+    : { phases: await rehearseAll(device, config, { signal, say }) };
+  const report = {
+    adapter: device.info,
+    config,
+    git_commit: await gitCommit(),
+    versions: Deno.version,
+    ...results,
+  };
+  await Deno.mkdir(config.output_dir, { recursive: true });
+  const name = config.rehearsal === null ? "bench.json" : "rehearsal.json";
+  const path = join(config.output_dir, name);
+  await writeFileAtomic(path, JSON.stringify(report, null, 2) + "\n");
+  say(`\nWritten to ${path}`);
+});
+
+interface Context {
+  readonly signal: AbortSignal;
+  /** Tells people, if they want to be told. */
+  readonly say: (text: string) => void;
+}
+
+async function measureAll(
+  device: Device,
+  config: BenchConfig,
+  { signal, say }: Context,
+): Promise<Measurement[]> {
   say(tableRow("measurement", "time", "rate", "share"));
   const measurements: Measurement[] = [];
   for (const measure of [measureKernels, measureStep]) {
@@ -40,18 +75,34 @@ await runTask(async (signal) => {
       say(rowOf(result));
     }
   }
-  const report = {
-    adapter: device.info,
-    config,
-    git_commit: await gitCommit(),
-    versions: Deno.version,
-    measurements,
+  return measurements;
+}
+
+async function rehearseAll(
+  device: Device,
+  config: BenchConfig,
+  { signal, say }: Context,
+): Promise<Phase[]> {
+  const row = (...cells: [string, string, string, string, string, string]) => {
+    const [phase, time, gpu, peak, host, detail] = cells;
+    const columns = [time, gpu, peak, host].map((cell) => cell.padStart(12)).join("");
+    return `${phase.padEnd(24)}${columns}   ${detail}`;
   };
-  await Deno.mkdir(config.output_dir, { recursive: true });
-  const path = join(config.output_dir, "bench.json");
-  await writeFileAtomic(path, JSON.stringify(report, null, 2) + "\n");
-  say(`\nWritten to ${path}`);
-});
+  say(row("phase", "time", "GPU", "GPU peak", "process", ""));
+  const phases: Phase[] = [];
+  for await (const result of rehearse(device, config, signal)) {
+    phases.push(result);
+    if (config.json) console.log(JSON.stringify(result));
+    const { phase, seconds, gpu_bytes, peak_gpu_bytes, host_bytes, detail } = result;
+    const bytes = [gpu_bytes, peak_gpu_bytes, host_bytes].map(formatBytes) as [
+      string,
+      string,
+      string,
+    ];
+    say(row(phase, `${seconds.toFixed(1)} s`, ...bytes, detail));
+  }
+  return phases;
+}
 
 function rowOf({ name, seconds, rate, unit, share, of }: Measurement): string {
   return tableRow(

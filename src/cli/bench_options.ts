@@ -11,7 +11,7 @@ import {
   resolveOptions,
 } from "../train/options.ts";
 
-const SIZES = "Sizes";
+const SIZES = "Sizes", REHEARSAL = "Rehearsal";
 const size = (description: string, value: number) =>
   z.int().min(1).default(value).meta({ group: SIZES, description });
 
@@ -23,6 +23,24 @@ export const benchSchema = z.object({
   repeats: z.int().min(1).default(5).meta({
     group: SIZES,
     description: "Runs of each measurement; the fastest counts.",
+  }),
+  rehearsal: z.enum(["mistral-7b", "tiny"]).nullable().default(null).meta({
+    group: REHEARSAL,
+    description: "Instead, do once all that fine-tuning a model of this size does.",
+  }),
+  tokenizer: z.string().min(1).nullable().default(null).meta({
+    group: REHEARSAL,
+    description: "Folder of the tokenizer to rehearse with; default: the one that is built in.",
+    value: "DIR",
+  }),
+  train_path: z.string().min(1).nullable().default(null).meta({
+    group: REHEARSAL,
+    description: "Records to rehearse with; default: rows that are generated.",
+    value: "FILE",
+  }),
+  precision: z.enum(["auto", "f32", "f16"]).default("auto").meta({
+    group: REHEARSAL,
+    description: "As in training.",
   }),
   ...commonFields,
   output_dir: z.string().min(1).default("outputs/bench").meta({

@@ -104,10 +104,10 @@ function checkLengths(examples: readonly TokenizedExample[], maxRows: number): v
 /** Cuts a batch between examples, so that no part has more than `maxRows` rows. */
 function splitByRows(examples: readonly TokenizedExample[], maxRows: number): TokenizedExample[][] {
   const parts: TokenizedExample[][] = [];
-  let rows = Infinity;
+  let rows = 0;
   for (const example of examples) {
     rows += example.ids.length;
-    if (rows > maxRows) {
+    if (parts.length === 0 || rows > maxRows) {
       parts.push([]);
       rows = example.ids.length;
     }

@@ -1,0 +1,161 @@
+/**
+ * The dress rehearsal: everything that fine-tuning a large model does, once, with weights that are
+ * made up and rows that are real.
+ * @module
+ */
+import { join } from "node:path";
+import { demoRecords } from "../data/demo.ts";
+import { readRecords } from "../data/record.ts";
+import type { Device } from "../device/device.ts";
+import { loadAdapter, saveAdapter } from "../model/adapter.ts";
+import type { ModelConfig } from "../model/config.ts";
+import { generate } from "../model/generate.ts";
+import { buildModel } from "../model/load.ts";
+import { MISTRAL_7B, syntheticCheckpoint } from "../model/synthetic.ts";
+import { packBatch } from "../text/batch.ts";
+import { type TokenizedExample, tokenizeRecords } from "../text/example.ts";
+import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { planBatches } from "../train/batches.ts";
+import { evaluateLoss } from "../train/evaluate_loss.ts";
+import { type MemoryPlan, planMemory } from "../train/memory_plan.ts";
+import { resolveTrainConfig } from "../train/config.ts";
+import { SMOKE_TOKENIZER } from "../train/smoke.ts";
+import { trainStep } from "../train/step.ts";
+import { loadOptions, makeTrainable, tapeOptions } from "../train/trainable.ts";
+import type { BenchConfig } from "./bench_options.ts";
+import { formatBytes } from "./format.ts";
+
+/** One part of the rehearsal. */
+export interface Phase {
+  readonly phase: string;
+  readonly seconds: number;
+  /** GPU memory owned at its end, and the most since the rehearsal began. */
+  readonly gpu_bytes: number;
+  readonly peak_gpu_bytes: number;
+  /** Resident memory of this process; on software adapters it holds the GPU's too. */
+  readonly host_bytes: number;
+  readonly detail: string;
+  /** Of the first phase. */
+  readonly plan?: MemoryPlan;
+}
+
+/** What can be rehearsed. */
+export const REHEARSALS: Readonly<Record<"mistral-7b" | "tiny", ModelConfig>> = {
+  "mistral-7b": MISTRAL_7B,
+  tiny: {
+    ...MISTRAL_7B,
+    hiddenSize: 64,
+    intermediateSize: 128,
+    layers: 2,
+    heads: 4,
+    kvHeads: 2,
+    headSize: 16,
+    slidingWindow: 64,
+  },
+};
+
+const DECODED_TOKENS = 8;
+
+/** Rehearses QLoRA (r 16 on all linear layers), phase by phase. */
+export async function* rehearse(
+  device: Device,
+  bench: BenchConfig,
+  signal: AbortSignal,
+): AsyncGenerator<Phase> {
+  const sizes = REHEARSALS[bench.rehearsal!];
+  const config = resolveTrainConfig([{
+    source: "options",
+    values: { base_model: bench.rehearsal, train_path: "rows", precision: bench.precision },
+  }]);
+  const checkpoint = syntheticCheckpoint(sizes, bench.seed);
+  const files = { directory: bench.rehearsal!, config: sizes, checkpoint, [Symbol.dispose]() {} };
+  const tokenizer = await loadTokenizer(bench.tokenizer ?? SMOKE_TOKENIZER);
+  const examples = await readExamples(bench, tokenizer);
+  const [training, evaluation] = [firstRows(examples, bench.step_tokens), examples.slice(0, 1)];
+  const batches = planBatches(training, {
+    ...config,
+    shuffle: false,
+    per_device_train_batch_size: training.length,
+    gradient_accumulation_steps: 1,
+    max_steps: 1,
+  }, Infinity);
+  device.resetPeak();
+
+  let begin = performance.now();
+  const end = (phase: string, detail: string): Phase => {
+    signal.throwIfAborted();
+    const seconds = (performance.now() - begin) / 1000;
+    begin = performance.now();
+    return {
+      phase,
+      seconds,
+      gpu_bytes: device.liveBytes,
+      peak_gpu_bytes: device.peakBytes,
+      host_bytes: Deno.memoryUsage().rss,
+      detail,
+    };
+  };
+
+  const evalBatches = [packBatch(evaluation)];
+  const plan = await planMemory(device, { files, config, batches, evalBatches, signal });
+  const planned = `${formatBytes(plan.totalBytes)} at the peak, for ${plan.rows} tokens a pass`;
+  yield { ...end("plan", planned), plan };
+  using model = await buildModel(device, files, { ...loadOptions(config), signal });
+  yield end(
+    "load and quantise",
+    `${model.size.parameters} weights from ${formatBytes(checkpoint.byteLength)} of bf16`,
+  );
+  using trained = await makeTrainable(model, config);
+  await device.sync();
+  yield end("adapter and optimizer", `${trained.trainable.parameters.length} matrices`);
+  const { loss, gradNorm, tokens } = await trainStep({
+    model,
+    ...trained,
+    batches: batches.batchesOf(0),
+    step: 0,
+    seed: bench.seed,
+    learningRate: config.learning_rate,
+    weightDecay: 0,
+    maxGradNorm: config.max_grad_norm,
+    neftuneAlpha: 0,
+    tape: tapeOptions(config),
+  });
+  yield end(
+    "training step",
+    `${tokens} tokens, loss ${loss.toFixed(4)}, gradient norm ${gradNorm.toFixed(4)}`,
+  );
+  const evalLoss = await evaluateLoss(model, evalBatches, signal);
+  yield end("evaluation", `${evaluation[0].ids.length} tokens, loss ${evalLoss.toFixed(4)}`);
+  const folder = join(bench.output_dir, "rehearsal", "adapters");
+  await Deno.mkdir(join(bench.output_dir, "rehearsal"), { recursive: true });
+  await saveAdapter(trained.adapter!, folder, tokenizer.files);
+  yield end("save the adapter", folder);
+  trained.adapter!.detach();
+  using adapter = await loadAdapter(model, folder);
+  adapter.attach(model);
+  yield end("load the adapter", `${adapter.pairs.size} layers`);
+  const { ids, targetStart } = evaluation[0];
+  const [answer] = await generate(model, [ids.subarray(0, targetStart)], {
+    maxNewTokens: DECODED_TOKENS,
+    eosIds: [],
+    signal,
+  });
+  yield end("decode", `${answer.ids.length} tokens after a prompt of ${targetStart}`);
+}
+
+async function readExamples(
+  bench: BenchConfig,
+  tokenizer: Tokenizer,
+): Promise<TokenizedExample[]> {
+  const records = bench.train_path === null
+    ? [...demoRecords({ count: 256, seed: bench.seed, split: "train" })]
+    : await readRecords(bench.train_path, { maxRecords: 256 });
+  return tokenizeRecords(records, tokenizer, { maxSeqLength: bench.step_tokens }).examples;
+}
+
+/** As many of the examples as fit into `rows` rows; one at least. */
+function firstRows(examples: readonly TokenizedExample[], rows: number): TokenizedExample[] {
+  let taken = 0;
+  const end = examples.findIndex(({ ids }) => (taken += ids.length) > rows);
+  return examples.slice(0, Math.max(1, end < 0 ? examples.length : end));
+}
