@@ -97,6 +97,21 @@ export class TrainingError extends Error {
   }
 }
 
+/** Generation cannot go on: the model's logits are not finite. */
+export class GenerationError extends Error {
+  override readonly name = "GenerationError";
+  /** Which of the prompts of the batch, from 0. */
+  readonly sequence: number;
+  /** How many tokens it had been continued by. */
+  readonly generated: number;
+
+  constructor(message: string, at: { sequence: number; generated: number }) {
+    super(message);
+    this.sequence = at.sequence;
+    this.generated = at.generated;
+  }
+}
+
 /**
  * Why a statement was not run to its end:
  * - `empty`: there is no statement, only blanks or comments;

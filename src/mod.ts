@@ -29,16 +29,26 @@
  * A trained adapter answers a question:
  *
  * ```ts ignore
- * import { encodePrompt, generate, loadAdapter, loadModel, loadTokenizer, openDevice } from "@sqlora/sqlora";
+ * import {
+ *   generateText,
+ *   loadAdapter,
+ *   loadModel,
+ *   loadTokenizer,
+ *   openDatabase,
+ *   openDevice,
+ *   questionPrompt,
+ * } from "@sqlora/sqlora";
  *
  * const tokenizer = await loadTokenizer("mistral-7b");
  * using device = await openDevice();
  * using model = await loadModel(device, "mistral-7b", { quantization: "nf4" });
  * using adapter = await loadAdapter(model, "outputs/adapters");
  * adapter.attach(model);
- * const prompt = encodePrompt({ instruction: "Write SQL.", input: "How many singers?" }, tokenizer);
- * const [answer] = await generate(model, [prompt], { maxNewTokens: 64 });
- * console.log(tokenizer.decode(answer.ids));
+ * using database = await openDatabase("concerts.sqlite");
+ * const schema = await database.schema();
+ * const { ids } = await questionPrompt(tokenizer, { question: "How many singers?", schema });
+ * const [{ text }] = await generateText({ model, tokenizer }, [ids], { maxNewTokens: 64 });
+ * console.log(text, (await database.query(text)).rows);
  * ```
  * @module
  */
@@ -47,8 +57,10 @@ export {
   DeviceError,
   DownloadError,
   FormatError,
+  GenerationError,
   KernelError,
   ShapeError,
+  SqlError,
   TrainingError,
 } from "./errors.ts";
 export { openDevice } from "./device/open.ts";
@@ -68,10 +80,23 @@ export type { Dataset, DatasetSource } from "./data/example.ts";
 export type { DataReport } from "./data/report.ts";
 export { loadTokenizer, type Tokenizer } from "./text/tokenizer.ts";
 export { encodePrompt, formatPrompt } from "./text/prompt.ts";
+export {
+  type QuestionOptions,
+  type QuestionPrompt,
+  questionPrompt,
+} from "./text/question_prompt.ts";
+export { openDatabase, type OpenOptions } from "./sql/sandbox.ts";
+export type { Database, QueryOptions, QueryResult } from "./sql/database.ts";
 export { loadModel, type LoadOptions } from "./model/load.ts";
 export type { Model } from "./model/model.ts";
 export { type Adapter, createAdapter, loadAdapter, saveAdapter } from "./model/adapter.ts";
 export { generate, type GenerateOptions, type Generation } from "./model/generate.ts";
+export {
+  type GeneratedText,
+  generateText,
+  type TextModel,
+  type TextOptions,
+} from "./eval/generate_text.ts";
 export { resolveTrainConfig, type TrainConfig } from "./train/config.ts";
 export { type PlannedRun, planTraining, prepareTraining, type TrainRun } from "./train/prepare.ts";
 export { prepareSmoke, SMOKE_DEFAULTS } from "./train/smoke.ts";

@@ -2,18 +2,14 @@
  * Opens what answers the questions of an evaluation.
  * @module
  */
-import { join } from "node:path";
-import { openDevice } from "../device/open.ts";
 import { ollamaPredictor } from "../eval/backends/ollama.ts";
 import { openaiPredictor } from "../eval/backends/openai.ts";
 import { webgpuPredictor } from "../eval/backends/webgpu.ts";
 import type { Predictor } from "../eval/predictor.ts";
-import { loadAdapter } from "../model/adapter.ts";
-import { loadModel } from "../model/load.ts";
-import { loadTokenizer } from "../text/tokenizer.ts";
 import { baseModel, modelFolder } from "./base_model.ts";
 import type { EvalConfig } from "./eval_options.ts";
-import { ensureAdapter } from "./setup.ts";
+import { identity } from "./identity.ts";
+import { openModel } from "./open_model.ts";
 
 /** A predictor with what tells its answers from those of others. */
 export interface OpenedPredictor extends Disposable {
@@ -51,20 +47,8 @@ export async function openPredictor(
     config.quantization,
     config.double_quant,
   ]);
-  const tokenizer = await loadTokenizer(directory);
-  await ensureAdapter();
   using opening = new DisposableStack();
-  const device = opening.use(await openDevice());
-  const model = opening.use(
-    await loadModel(device, directory, {
-      quantization: config.quantization,
-      doubleQuant: config.double_quant,
-      signal,
-    }),
-  );
-  if (config.adapter_path !== null) {
-    opening.use(await loadAdapter(model, config.adapter_path)).attach(model);
-  }
+  const { model, tokenizer } = opening.use(await openModel(directory, config, signal));
   const predictor = opening.use(webgpuPredictor(model, tokenizer, {
     name: config.adapter_path ? `${name} with ${config.adapter_path}` : name,
     promptStyle: config.prompt_style,
@@ -95,24 +79,4 @@ function openServer(config: EvalConfig): Predictor {
   }
   const apiKey = Deno.env.get("OPENAI_API_KEY");
   return openaiPredictor({ ...options, baseUrl: config.base_url!, apiKey });
-}
-
-/** What changes when a file, or a file of a folder, is replaced by another. */
-async function identity(path: string): Promise<unknown> {
-  const facts = async (path: string) => {
-    const { size, mtime } = await Deno.stat(path);
-    return [path, size, mtime?.getTime() ?? null];
-  };
-  try {
-    if (!(await Deno.stat(path)).isDirectory) return await facts(path);
-    const names: string[] = [];
-    for await (const { name, isDirectory } of Deno.readDir(path)) {
-      if (!isDirectory) names.push(name);
-    }
-    return await Promise.all(names.sort().map((name) => facts(join(path, name))));
-  } catch (error) {
-    // Whoever reads the file next says what is wrong with it.
-    if (error instanceof Deno.errors.NotFound) return path;
-    throw error;
-  }
 }

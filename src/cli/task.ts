@@ -8,6 +8,7 @@ import {
   DeviceError,
   DownloadError,
   FormatError,
+  GenerationError,
   KernelError,
   ShapeError,
   SqlError,
@@ -27,6 +28,7 @@ const KNOWN = [
   FormatError,
   DownloadError,
   TrainingError,
+  GenerationError,
   DeviceError,
   KernelError,
   ShapeError,
@@ -66,27 +68,56 @@ function placeOf(error: Error): string {
   return ` (${error.file}${line})`;
 }
 
+/** Who is told of Ctrl-C. */
+export interface Interrupts {
+  /** Calls `handle` for each Ctrl-C instead of ending the task, until the result is disposed of. */
+  divert(handle: () => void): Disposable;
+}
+
 /**
  * Runs `main` and exits with the code that its end means. The first Ctrl-C (or SIGTERM, by which
  * schedulers end a job) aborts `signal`, so that work ends cleanly and the exit code is 130 whether
  * `main` then returns or throws the abort; the second exits at once.
  */
-export async function runTask(main: (signal: AbortSignal) => Promise<void>): Promise<never> {
+export async function runTask(
+  main: (signal: AbortSignal, interrupts: Interrupts) => Promise<void>,
+): Promise<never> {
   const controller = new AbortController();
+  let diverted: (() => void) | null = null;
   const stop = () => {
     if (controller.signal.aborted) Deno.exit(EXIT.interrupted);
     console.error("\nStopping; press Ctrl-C again to exit at once.");
     controller.abort();
   };
-  Deno.addSignalListener("SIGINT", stop);
+  const interrupts: Interrupts = {
+    divert(handle) {
+      diverted = handle;
+      return { [Symbol.dispose]: () => void (diverted = null) };
+    },
+  };
+  Deno.addSignalListener("SIGINT", pressed(() => (diverted ?? stop)()));
   // Windows has no SIGTERM to listen for.
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", pressed(stop));
   try {
-    await main(controller.signal);
+    await main(controller.signal, interrupts);
   } catch (error) {
     const { code, text } = outcomeOf(error);
     console.error(text);
     Deno.exit(code);
   }
   Deno.exit(controller.signal.aborted ? EXIT.interrupted : EXIT.done);
+}
+
+/** A terminal sends Ctrl-C to all of its processes, and `deno task` passes its own on. */
+const ONE_PRESS_MS = 250;
+
+/** Calls `handle` once for signals that come together. */
+function pressed(handle: () => void): () => void {
+  let last = -Infinity;
+  return () => {
+    const now = performance.now();
+    const again = now - last < ONE_PRESS_MS;
+    last = now;
+    if (!again) handle();
+  };
 }

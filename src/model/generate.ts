@@ -2,10 +2,10 @@
  * Text generation with a key-value cache.
  * @module
  */
-import { ShapeError } from "../errors.ts";
+import { GenerationError, ShapeError } from "../errors.ts";
 import { random } from "../data/random.ts";
 import type { Tensor } from "../device/tensor.ts";
-import { argmax } from "../ops/argmax.ts";
+import { argmax, NO_INDEX } from "../ops/argmax.ts";
 import { linear } from "../ops/linear.ts";
 import { gatherRows } from "../ops/rows.ts";
 import { Tape } from "../ops/tape.ts";
@@ -42,7 +42,8 @@ export interface Generation {
 
 /**
  * Continues each prompt (ids, BOS included, at least one), all in one batch.
- * Throws {@linkcode ShapeError} for an empty prompt, and what `signal` was aborted with.
+ * Throws {@linkcode ShapeError} for an empty prompt, {@linkcode GenerationError} where the logits of a
+ * next token hold NaN or infinity, and what `signal` was aborted with.
  */
 export async function generate(
   model: Model,
@@ -76,6 +77,7 @@ export async function generate(
     const chosen = await chooser(tape, logits, steps.map(({ sequence }) => sequence), count);
     steps = steps.flatMap(({ sequence }, i) => {
       const id = chosen[i];
+      if (id === NO_INDEX) throw notFinite(sequence, count);
       if (eosIds.includes(id)) {
         stopped[sequence] = true;
         return [];
@@ -92,6 +94,15 @@ export async function generate(
   }));
 }
 
+function notFinite(sequence: number, generated: number): GenerationError {
+  return new GenerationError(
+    `Cannot generate: the model's logits are not finite after ${generated} tokens of answer ` +
+      `${sequence}; its weights or its adapter are damaged or diverged, use others`,
+    { sequence, generated },
+  );
+}
+
+/** Gives a token for each row of the logits, NO_INDEX where they are not finite. */
 type TokenChooser = (
   tape: Tape,
   logits: Tensor,
@@ -131,7 +142,7 @@ function tokenChooser(options: GenerateOptions, keys: readonly string[]): TokenC
           topP,
           topK,
           uniform: random(seed, "sample", keys[sequences[i]], count).float(),
-        }),
+        }) ?? NO_INDEX,
     );
   };
 }

@@ -8,7 +8,13 @@ import { expectShape, type Scope, type Tensor } from "../device/tensor.ts";
 
 const kernel = new Kernel("argmax", source);
 
-/** Index of the largest element of each row of `x` [N, V]: u32 [N]; the first on ties. */
+/** What {@linkcode argmax} gives for a row with NaN or +∞, or of nothing but -∞. */
+export const NO_INDEX = 0xffffffff;
+
+/**
+ * Index of the largest element of each row of `x` [N, V]: u32 [N]; the first on ties, and
+ * {@linkcode NO_INDEX} where the largest is no finite number.
+ */
 export function argmax(scope: Scope, x: Tensor): Tensor {
   expectShape("argmax", x, [null, null]);
   const [rows, width] = x.shape;

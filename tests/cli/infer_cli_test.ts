@@ -160,10 +160,17 @@ Deno.test("an adapter is enough: it names its base model", async () => {
 Deno.test("infer with wrong options exits 2, each with what is missing", async () => {
   const base_model = join(TINY, "base");
   const cases: [CliOptions, RegExp][] = [
-    [{ base_model }, /give one of --question, --prompt and --input/],
+    [{ base_model }, /give one of --question, --prompt, --input, --examples and/],
     [{ base_model, prompt: "a", question: "b", schema: "c" }, /give one of --question/],
     [{ base_model, question: "How many?" }, /give --question and --schema together/],
     [{ base_model, input: "a.jsonl" }, /give --input and --output together/],
+    [{ base_model, interactive: true, examples: true }, /give one of --question/],
+    [{ base_model, prompt: "a", schema: "b" }, /Cannot use --schema here/],
+    [{ base_model, examples: true, schema: "b" }, /Cannot use --schema here/],
+    [{ base_model, examples: true, execute: true, dialect: "postgres" }, /PostgreSQL's SQL/],
+    [{ base_model, prompt: "a", execute: true }, /answer to a raw prompt/],
+    [{ base_model, input: "a.jsonl", output: "b.jsonl", execute: true }, /give --schema/],
+    [{ base_model, examples: true, max_seq_length: 256 }, /raise the one or lower the other/],
     [{ prompt: "a" }, /give --base_model, or --adapter_path/],
     [{ base_model, prompt: "a", top_p: 2, max_new_tokens: 0 }, /2 options are wrong/],
     [{ base_model, promt: "a" }, /unknown option --promt; did you mean --prompt\?/],
@@ -181,10 +188,37 @@ Deno.test("infer with wrong options exits 2, each with what is missing", async (
 Deno.test("a schema that is neither a file nor DDL is wrong use, a missing model a failure", async () => {
   using folder = tempFolder();
   const base_model = await goldenBase(folder("base"));
-  const schema = await runCli("infer", { base_model, question: QUESTION, schema: "birds.sql" });
-  assertEquals(schema.code, 2);
-  assertMatch(schema.stderr, /Cannot read --schema birds\.sql/);
-  const missing = await runCli("infer", { base_model: folder("nowhere"), prompt: "a" });
-  assertEquals(missing.code, 1);
-  assertMatch(missing.stderr, /^Cannot [^\n]*nowhere[^\n]*\n$/);
+  await Deno.writeTextFile(folder("notes.txt"), "nothing here");
+  await Deno.writeTextFile(folder("empty.db"), "");
+  await Deno.writeTextFile(folder("wrong.sql"), "CREATE TABLE a (b INT); CREATE TABLE a (b INT);");
+  const cases: [CliOptions, number, RegExp][] = [
+    [{ schema: "birds.sql" }, 2, /^Cannot read --schema birds\.sql/],
+    [{ schema: folder.path }, 2, /^Cannot read --schema /],
+    [{ schema: folder("notes.txt") }, 2, /it is no SQLite database and has no CREATE TABLE/],
+    [{ schema: folder("empty.db") }, 1, /^Cannot open [^\n]*empty\.db: the file is empty/],
+    [
+      { schema: folder("wrong.sql"), execute: true },
+      1,
+      /^Cannot build a database from .*wrong\.sql: /,
+    ],
+    [{ schema: DDL, max_seq_length: 20, max_new_tokens: 10 }, 1, /and 10 are allowed/],
+    [{ schema: DDL, base_model: folder("nowhere") }, 1, /^Cannot [^\n]*nowhere[^\n]*\n$/],
+  ];
+  await Promise.all(cases.map(async ([options, expected, said]) => {
+    const given = { base_model, question: QUESTION, ...options };
+    const { code, stdout, stderr } = await runCli("infer", given);
+    assertMatch(stderr, said);
+    assertEquals([code, stdout], [expected, ""]);
+  }));
+});
+
+Deno.test("a model whose logits are NaN fails with a message, not with tokens", async () => {
+  using folder = tempFolder();
+  const base_model = await writeTinyModel(folder("base"), { poison: "model.norm.weight" });
+  const { code, stdout, stderr } = await runCli("infer", { base_model, prompt: "a" }, "--json");
+  assertEquals([code, stdout], [1, ""]);
+  assertMatch(
+    stderr,
+    /^Cannot generate: the model's logits are not finite after 0 tokens[^\n]*\n$/,
+  );
 });

@@ -28,12 +28,21 @@ export function spawnCli(
   options: CliOptions,
   ...switches: string[]
 ): Deno.ChildProcess {
+  return startCli(task, options, { switches });
+}
+
+/** {@linkcode spawnCli}, with a standard input to write to if asked for. */
+export function startCli(
+  task: string,
+  options: CliOptions,
+  { switches = [], stdin = "null" }: { switches?: readonly string[]; stdin?: "null" | "piped" },
+): Deno.ChildProcess {
   const script = `src/cli/${task}.ts`;
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", script, ...toArguments(options), ...switches],
     cwd: ROOT,
     env: { NO_COLOR: "1" },
-    stdin: "null",
+    stdin,
     stdout: "piped",
     stderr: "piped",
   }).spawn();

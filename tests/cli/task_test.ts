@@ -85,15 +85,21 @@ Deno.test({
     const wait = `const timer = setInterval(() => {}, 1000); console.log("ready");`;
     const untilAbort = `${wait} await new Promise((end) => signal.addEventListener("abort", end));
       clearInterval(timer); console.log("saved");`;
-    const [clean, terminated, atOnce] = await Promise.all([
+    const [clean, terminated, atOnce, doubled] = await Promise.all([
       run(untilAbort),
       run(untilAbort, "SIGTERM"),
-      run(`${wait} signal.addEventListener("abort", () => console.log("ready again"));
+      // Signals that come together count as one, so the second press comes later.
+      run(`${wait} const again = () => setTimeout(() => console.log("ready again"), 400);
+        signal.addEventListener("abort", again);
         await new Promise(() => {});`),
+      run(`${wait} const twice = () => console.log("ready, as the first press comes twice");
+        signal.addEventListener("abort", () => { twice(); setTimeout(() => clearInterval(timer), 400); });
+        await new Promise((end) => setTimeout(end, 1500)); console.log("saved");`),
     ]);
     assertEquals([clean.code, clean.stdout], [130, "ready\nsaved\n"]);
     assertEquals([terminated.code, terminated.stdout], [130, "ready\nsaved\n"]);
     assertStringIncludes(clean.stderr, "press Ctrl-C again");
     assertEquals([atOnce.code, atOnce.stdout], [130, "ready\nready again\n"]);
+    assertEquals([doubled.code, doubled.stdout.endsWith("\nsaved\n")], [130, true]);
   },
 });

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from transformers import MistralConfig, MistralForCausalLM
 
 from make_nf4 import make_checkpoint, make_vectors
+from make_sampling import make_sampling
 from reference import (
     IGNORE, LINEARS, dequantise_linears, encode, evaluate, fix_seeds, load_base, read_jsonl, save,
     save_json, train,
@@ -223,6 +224,7 @@ def main():
     make_forward(tokenizer, records)
     make_checkpoint(BASE, TINY / "forward.safetensors", TINY / "base-bnb-4bit")
     make_vectors(TINY / "nf4_vectors.safetensors")
+    make_sampling(TINY / "sampling.json")
     make_lora(tokenizer, records)
     make_curve("qlora-curve", QLORA, tokenizer)
     make_curve("full-curve", FULL, tokenizer)

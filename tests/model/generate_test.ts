@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ShapeError } from "../../src/errors.ts";
+import { GenerationError, ShapeError } from "../../src/errors.ts";
 import { loadAdapter } from "../../src/model/adapter.ts";
 import { generate, type GenerateOptions } from "../../src/model/generate.ts";
 import { loadModel } from "../../src/model/load.ts";
@@ -13,6 +13,7 @@ import {
   logitsOf,
   NF4,
   readStored,
+  restored,
   TINY,
   writeModelFolder,
 } from "./support.ts";
@@ -195,4 +196,61 @@ Deno.test("the same seed gives the same tokens, whatever else is in the batch", 
       await idsOf(model, PROMPTS, { temperature: 2, seed: 42 }),
       await idsOf(model, PROMPTS, { temperature: 2 }),
     );
+  }));
+
+Deno.test("adapters are switched without loading the base again: each answers as when loaded alone", () =>
+  leavesNothing(async (device) => {
+    const folders = { A: join(TINY, "lora"), B: join(TINY, "qlora-curve", "final_adapter") };
+    const freshly = async (folder: string | null) => {
+      using model = await loadModel(device, BASE, DENSE);
+      using adapter = folder === null ? null : await loadAdapter(model, folder);
+      adapter?.attach(model);
+      return await idsOf(model, PROMPTS);
+    };
+    const alone = [await freshly(null), await freshly(folders.A), await freshly(folders.B)];
+    assertEquals(new Set(alone.map(String)).size, 3, "the adapters change nothing");
+
+    using model = await loadModel(device, BASE, DENSE);
+    using a = await loadAdapter(model, folders.A);
+    using b = await loadAdapter(model, folders.B);
+    const steps: [() => void, number][] = [
+      [() => {}, 0],
+      [() => a.attach(model), 1],
+      [() => b.attach(model), 2],
+      [() => a.detach(), 2], // it is not attached any more
+      [() => a.attach(model), 1],
+      [() => a.detach(), 0],
+      [() => b.attach(model), 2],
+      [() => b[Symbol.dispose](), 0],
+    ];
+    for (const [step, expected] of steps) {
+      step();
+      assertEquals(await idsOf(model, PROMPTS), alone[expected]);
+    }
+  }));
+
+Deno.test("NaN in the model is an error that names the sequence, greedy and sampled", () =>
+  leavesNothing(async (device) => {
+    using folder = temporaryFolder();
+    const stored = await readStored(join(BASE, "model.safetensors"));
+    // Only the embedding of token 5 is NaN.
+    const tensors = stored.map((tensor) =>
+      tensor.name !== "model.embed_tokens.weight" ? tensor : restored(tensor, "F32", (values) => {
+        const width = tensor.shape[1];
+        return values.fill(NaN, 5 * width, 6 * width);
+      })
+    );
+    const directory = await writeModelFolder(folder.join("model"), tensors);
+    using model = await loadModel(device, directory, DENSE);
+    for (const temperature of [0, 1]) {
+      assertEquals((await idsOf(model, [PROMPTS[0]], { temperature }))[0].length, 6);
+      const live = device.liveBytes;
+      const error = await assertRejects(
+        () => idsOf(model, [PROMPTS[0], [1, 5]], { temperature }),
+        GenerationError,
+        "logits are not finite after 0 tokens of answer 1",
+      );
+      assertEquals([error.sequence, error.generated], [1, 0]);
+      assertEquals(device.liveBytes, live);
+    }
   }));

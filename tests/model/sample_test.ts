@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { random } from "../../src/data/random.ts";
-import { type SampleOptions, sampleToken } from "../../src/model/sample.ts";
+import { filterTokens, type SampleOptions, sampleToken } from "../../src/model/sample.ts";
 
 const PROBABILITIES = [0.1, 0.4, 0.05, 0.3, 0.15];
 const LOGITS = Float32Array.from(PROBABILITIES, (p) => Math.log(p) + 3);
@@ -12,7 +12,7 @@ const HIGHEST = 1 - 2 ** -24;
 function shares(options: Partial<SampleOptions>, logits = LOGITS): number[] {
   const counts = new Array<number>(logits.length).fill(0);
   for (let i = 0; i < 10000; i++) {
-    counts[sampleToken(logits, { ...ALL, ...options, uniform: (i + 0.5) / 10000 })]++;
+    counts[sampleToken(logits, { ...ALL, ...options, uniform: (i + 0.5) / 10000 })!]++;
   }
   return counts.map((count) => count / 10000);
 }
@@ -71,16 +71,55 @@ Deno.test("the ends of the uniform range are the likeliest and the last kept tok
   assertEquals(sampleToken(LOGITS, { ...ALL, topK: 3, uniform: HIGHEST }), 4);
 });
 
-Deno.test("of equal logits the lower id comes first", () => {
-  const equal = new Float32Array(4).fill(2);
-  assertEquals(shares({ topK: 1 }, equal), [1, 0, 0, 0]);
-  assertShares(shares({ topK: 3 }, equal), [1 / 3, 1 / 3, 1 / 3, 0]);
+Deno.test("of equal logits the lower id comes first, and top-k keeps those equal to its last", () => {
+  const logits = Float32Array.of(0, -0, 3, 3, 2, 3);
+  const keptBy = (topK: number) => [...filterTokens(logits, { ...ALL, topK })!.ids];
+  assertEquals(keptBy(0), [2, 3, 5, 4, 0, 1]);
+  assertEquals(keptBy(2), [2, 3, 5]);
+  assertEquals(keptBy(4), [2, 3, 5, 4]);
+  assertEquals(keptBy(5), [2, 3, 5, 4, 0, 1]);
+});
+
+interface GoldenCase {
+  readonly row: string;
+  readonly temperature: number;
+  readonly top_k: number;
+  readonly top_p: number;
+  readonly kept: readonly number[];
+  readonly probabilities: readonly number[];
+}
+
+Deno.test("temperature, top-k and top-p leave the tokens that transformers leaves", async () => {
+  const path = new URL("../golden/tiny/sampling.json", import.meta.url);
+  const { rows, cases } = JSON.parse(await Deno.readTextFile(path));
+  for (const golden of cases as GoldenCase[]) {
+    const { row, temperature, top_k: topK, top_p: topP, kept, probabilities } = golden;
+    const { ids, weights, total } = filterTokens(Float32Array.from(rows[row]), {
+      temperature,
+      topK,
+      topP,
+    })!;
+    const what = JSON.stringify({ row, temperature, topK, topP });
+    assertEquals([...ids].sort((a, b) => a - b), kept, what);
+    ids.forEach((id, i) => {
+      const apart = Math.abs(weights[i] / total - probabilities[kept.indexOf(id)]);
+      assert(apart <= 1e-6, `${what}: token ${id} is ${apart} off`);
+    });
+  }
+});
+
+Deno.test("logits that are not finite give no token", () => {
+  for (const bad of [NaN, Infinity]) {
+    assertEquals(sampleToken(Float32Array.of(1, 2, bad, 3), { ...ALL, uniform: 0.5 }), null);
+  }
+  assertEquals(sampleToken(new Float32Array(3).fill(-Infinity), ALL), null);
+  assertEquals(sampleToken(new Float32Array(Uint32Array.of(0, 0xffc00000).buffer), ALL), null);
 });
 
 Deno.test("a token of no probability is never drawn", () => {
   const logits = Float32Array.of(-Infinity, 0, -Infinity, 1, -1e4);
   for (const uniform of [0, 0.5, HIGHEST]) {
-    assert([1, 3].includes(sampleToken(logits, { ...ALL, uniform })));
+    assert([1, 3].includes(sampleToken(logits, { ...ALL, uniform })!));
   }
 });
 
@@ -88,7 +127,7 @@ Deno.test("many draws of a seed spread as they should", () => {
   const draws = 20000;
   const counts = new Array<number>(LOGITS.length).fill(0);
   for (let i = 0; i < draws; i++) {
-    counts[sampleToken(LOGITS, { ...ALL, uniform: random(42, "sample", 0, i).float() })]++;
+    counts[sampleToken(LOGITS, { ...ALL, uniform: random(42, "sample", 0, i).float() })!]++;
   }
   let chiSquare = 0;
   counts.forEach((count, i) => {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ShapeError } from "../../src/errors.ts";
-import { argmax } from "../../src/ops/argmax.ts";
+import { argmax, NO_INDEX } from "../../src/ops/argmax.ts";
 import { GuardedScope, seededValues, testDevice } from "./harness.ts";
 
 async function indices(values: ArrayLike<number>, width: number): Promise<number[]> {
@@ -40,17 +40,30 @@ Deno.test("argmax: the first on ties wherever the lanes of a workgroup meet them
   assertEquals(await indices(values, width), rows.map((places) => Math.min(...places)));
 });
 
-Deno.test("argmax: infinities, the lowest floats and NaN", async () => {
+Deno.test("argmax: a row whose largest value is no finite number has no index", async () => {
   const lowest = -3.4028234663852886e38;
-  const values = [
-    [-Infinity, -Infinity, -Infinity],
-    [-Infinity, -3e38, Infinity],
-    [-Infinity, lowest, lowest],
-    [NaN, 1, 2],
-    [5, NaN, NaN],
-    [NaN, NaN, NaN],
+  const highest = -lowest;
+  const rows: [number[], number][] = [
+    [[-Infinity, lowest, lowest], 1],
+    [[lowest, highest, -Infinity], 1],
+    [[-1e-45, -0, 1e-45], 2],
+    [[-Infinity, -Infinity, -Infinity], NO_INDEX],
+    [[-Infinity, -3e38, Infinity], NO_INDEX],
+    [[NaN, 1, 2], NO_INDEX],
+    [[5, NaN, NaN], NO_INDEX],
+    [[NaN, NaN, NaN], NO_INDEX],
   ];
-  assertEquals(await indices(values.flat(), 3), [0, 2, 1, 2, 0, 0]);
+  const values = rows.flatMap(([row]) => row);
+  assertEquals(await indices(values, 3), rows.map(([, index]) => index));
+});
+
+Deno.test("argmax: NaN of either sign, wherever it is in a long row", async () => {
+  const width = 1000;
+  const bits = new Uint32Array(6 * width);
+  const places = [0, 63, 64, 500, 999];
+  places.forEach((place, row) => bits[row * width + place] = row % 2 ? 0xffc00000 : 0x7fc00001);
+  const values = new Float32Array(bits.buffer);
+  assertEquals(await indices(values, width), [...places.map(() => NO_INDEX), 0]);
 });
 
 Deno.test("argmax: more rows than one axis of workgroups", async () => {

@@ -2,11 +2,11 @@
  * A model on this machine's GPU as a backend.
  * @module
  */
-import { generate, type GenerateOptions } from "../../model/generate.ts";
+import type { GenerateOptions } from "../../model/generate.ts";
 import type { Model } from "../../model/model.ts";
 import { encodePrompt, type PromptStyle } from "../../text/prompt.ts";
-import { sqlEnd } from "../../text/sql_end.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
+import { generateText } from "../generate_text.ts";
 import { type Answer, extractSql, type Predictor, type Prompt } from "../predictor.ts";
 
 /** How the model is asked. */
@@ -25,20 +25,14 @@ export function webgpuPredictor(
   options: WebgpuOptions,
 ): Predictor {
   const { name, promptStyle: style, batchSize, ...generation } = options;
-  const eosIds = [...new Set([tokenizer.eosId, ...model.config.eosIds])];
   async function answerBatch(batch: readonly Prompt[], signal: AbortSignal): Promise<Answer[]> {
     const started = performance.now();
     const prompts = batch.map(({ parts }) => encodePrompt(parts, tokenizer, { style }));
-    const answers = await generate(model, prompts, {
-      ...generation,
-      eosIds,
-      isComplete: (ids) => sqlEnd(tokenizer.decode(ids)) >= 0,
-      signal,
-    });
+    const answers = await generateText({ model, tokenizer }, prompts, { ...generation, signal });
     const latencyMs = Math.round(performance.now() - started);
-    return answers.map(({ ids }, i) => ({
+    return answers.map(({ ids, text }, i) => ({
       index: batch[i].index,
-      sql: extractSql(tokenizer.decode(ids)),
+      sql: extractSql(text),
       latencyMs,
       tokens: ids.length,
     }));
