@@ -14,6 +14,7 @@ import {
   type ProductOptions,
   transposedProduct,
 } from "./gemm.ts";
+import { isForFewRows, multiplyFewRows } from "./matvec.ts";
 import { type PanelSource, panelSources } from "./panels.ts";
 import type { Weight } from "./weight.ts";
 
@@ -32,6 +33,7 @@ export function multiplyByWeight(
   const { x, weight, c } = operands;
   expectShape(`product with ${weight.name}`, x, [null, weight.columns]);
   expectShape(`product with ${weight.name}`, c, [x.shape[0], weight.rows]);
+  if (isForFewRows(x.shape[0], weight)) return multiplyFewRows(device, operands, options);
   using scope = device.scope("packed rows");
   const [rows, depth] = x.shape;
   const a = packRows(scope, { tensor: x, stride: depth }, { rows, depth });

@@ -122,6 +122,13 @@ const SHAPES: readonly (readonly [n: number, ...Shape])[] = [
   [9, 72, 136],
   [33, 64, 66],
   [65, 65, 129],
+  // Few rows: one by one and in fours, with and without whole NF4 blocks.
+  [1, 70, 128],
+  [2, 33, 64],
+  [3, 16, 256],
+  [4, 5, 192],
+  [4, 9, 100],
+  [5, 7, 64],
 ];
 
 for (const [suffix, open] of Object.entries(DEVICES)) {
@@ -140,6 +147,14 @@ for (const [suffix, open] of Object.entries(DEVICES)) {
     });
   }
 }
+
+Deno.test("matmul: more outputs than workgroups fit along an axis", async () => {
+  using scope = new GuardedScope(await testDeviceAsGpu(), "test");
+  for (const format of ["f32", "NF4"]) {
+    await checkProduct(scope, 1, FORMATS[format](scope, [70_000, 64]), { transposed: false });
+  }
+  await scope.checkGuards();
+});
 
 Deno.test("matmul: a product worked out by hand", async () => {
   const device = await testDevice();
