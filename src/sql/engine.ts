@@ -96,18 +96,13 @@ export function loadSqlite(): Promise<Sqlite> {
 }
 
 async function compile(): Promise<Sqlite> {
-  const { bytes, slot } = await meteredSqlite();
-  return { module: await WebAssembly.compile(bytes), slot };
-}
-
-/** The package's module with countdowns, for a process that has to compile its own. */
-export async function meteredSqlite(): Promise<Metered> {
   const url = import.meta.resolve("@sqlite.org/sqlite-wasm/sqlite3.wasm");
-  return meterModule(
+  const { bytes, slot } = meterModule(
     url.startsWith("file:")
       ? await Deno.readFile(new URL(url))
       : new Uint8Array(await (await fetch(url)).arrayBuffer()),
   );
+  return { module: await WebAssembly.compile(bytes), slot };
 }
 
 /**

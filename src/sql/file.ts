@@ -3,6 +3,7 @@
  * @module
  */
 import { FormatError } from "../errors.ts";
+import type { ReadOnlyFile } from "./host.ts";
 import { applyLog } from "./wal.ts";
 
 const MAGIC = "SQLite format 3\0";
@@ -60,6 +61,35 @@ export function readStart(path: string, length: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(length);
     return bytes.subarray(0, await file.read(bytes) ?? 0);
   });
+}
+
+/** The version numbers of the header at 1 say that there is no log; a caller has looked for one. */
+const VERSION_OFFSETS = [18, 19];
+
+/** Opens a database file that has no log, to be read where SQLite needs it. The caller closes it. */
+export function openReadOnly(path: string): ReadOnlyFile & { close(): void } {
+  const file = Deno.openSync(path);
+  return {
+    size: file.statSync().size,
+    read(into, offset) {
+      let total = 0;
+      try {
+        file.seekSync(offset, Deno.SeekMode.Start);
+        while (total < into.length) {
+          const read = file.readSync(into.subarray(total));
+          if (read === null) break;
+          total += read;
+        }
+      } catch {
+        return null;
+      }
+      for (const at of VERSION_OFFSETS) {
+        if (at >= offset && at < offset + total) into[at - offset] = 1;
+      }
+      return total;
+    },
+    close: () => file.close(),
+  };
 }
 
 async function readable<T>(path: string, read: () => Promise<T>): Promise<T> {

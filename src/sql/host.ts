@@ -8,8 +8,8 @@
 /** The one file that an engine may read. */
 export interface ReadOnlyFile {
   readonly size: number;
-  /** Fills `into` from the offset on, and returns how many bytes there were. */
-  read(into: Uint8Array, offset: number): number;
+  /** Fills `into` from the offset on. Returns how many bytes there were, or null where it failed. */
+  read(into: Uint8Array, offset: number): number | null;
 }
 
 /** The path by which SQLite opens the file, and the only one that exists. */
@@ -124,19 +124,13 @@ function fileImports(
       fd_read: (descriptor: number, parts: number, count: number, result: number) => {
         if (descriptor !== DESCRIPTOR) return ERROR.badFile;
         let total = 0;
-        try {
-          for (let part = parts; part < parts + 8 * count; part += 8) {
-            const [start, length] = [
-              view().getUint32(part, true),
-              view().getUint32(part + 4, true),
-            ];
-            const read = file.read(new Uint8Array(memory.buffer, start, length), position);
-            position += read;
-            total += read;
-            if (read < length) break;
-          }
-        } catch {
-          return ERROR.io; // SQLite reports it.
+        for (let part = parts; part < parts + 8 * count; part += 8) {
+          const [start, length] = [view().getUint32(part, true), view().getUint32(part + 4, true)];
+          const read = file.read(new Uint8Array(memory.buffer, start, length), position);
+          if (read === null) return ERROR.io; // SQLite reports it.
+          position += read;
+          total += read;
+          if (read < length) break;
         }
         view().setUint32(result, total, true);
         return 0;

@@ -3,11 +3,17 @@
  * @module
  */
 import { FormatError, SqlError } from "../errors.ts";
-import { openChildDatabase } from "./child.ts";
 import { Connection } from "./connection.ts";
 import type { Database } from "./database.ts";
 import { loadSqlite } from "./engine.ts";
-import { checkHeader, findDatabase, readDatabase } from "./file.ts";
+import {
+  checkHeader,
+  type DatabaseFile,
+  findDatabase,
+  openReadOnly,
+  readDatabase,
+  readStart,
+} from "./file.ts";
 import { RenewedDatabase } from "./renewed.ts";
 import { createRuntime } from "./runtime.ts";
 
@@ -20,8 +26,8 @@ export interface OpenOptions {
   /** Bytes of a text or a blob at most; longer ones are an error. Default 4 MiB. */
   readonly maxLength?: number;
   /**
-   * A file larger than this many bytes is not read into memory, but queried by a child process, which
-   * needs the permission to run this Deno. Default 512 MiB.
+   * A file larger than this many bytes is not read into memory, but page by page as queries need it.
+   * Default 512 MiB.
    */
   readonly maxInMemory?: number;
 }
@@ -55,7 +61,7 @@ export async function openDatabase(
   const { name, maxMemory, maxLength, maxInMemory } = { ...OPEN_DEFAULTS, ...options };
   const file = typeof source === "string" ? await findDatabase(source) : undefined;
   if (file && file.size + (file.log?.size ?? 0) > maxInMemory) {
-    return openChildDatabase(file, { name, maxMemory, maxLength });
+    return openLargeDatabase(file, { name, maxMemory, maxLength });
   }
   const sqlite = await loadSqlite();
   const connectImage = (image: Uint8Array) => {
@@ -74,6 +80,31 @@ export async function openDatabase(
       if (file) return connectImage(await readDatabase(file));
       return source instanceof Uint8Array ? connectImage(source) : connectScript(source as Script);
     },
+  });
+}
+
+// A log would have to be written into the file first.
+async function openLargeDatabase(
+  { path, size, log }: DatabaseFile,
+  { name, maxMemory, maxLength }: { name?: string; maxMemory: number; maxLength: number },
+): Promise<Database> {
+  if (log) {
+    const what =
+      `Cannot open ${path}: it is too large for memory, and ${log.path} beside it holds ` +
+      "changes that are not in it yet; open and close it once with a program that may write it";
+    throw new FormatError(what, { file: path });
+  }
+  checkHeader(await readStart(path, 100), { size, file: path });
+  const sqlite = await loadSqlite();
+  const file = openReadOnly(path);
+  const connect = () => {
+    const runtime = createRuntime(sqlite, { maxMemory, file });
+    return describing(path, () => Connection.open(runtime, { source: "file", maxLength }));
+  };
+  return RenewedDatabase.open({
+    name,
+    connect: () => Promise.try(connect),
+    close: () => file.close(),
   });
 }
 
