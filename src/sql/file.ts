@@ -26,23 +26,27 @@ export interface DatabaseFile {
  * or where a program that was writing it did not end well.
  */
 export async function findDatabase(path: string): Promise<DatabaseFile> {
-  const info = await statOrNull(path);
   const fault = (what: string) => new FormatError(`Cannot open ${path}: ${what}`, { file: path });
-  if (!info) throw fault("there is no such file; check the path");
-  if (!info.isFile) throw fault("it is no file; name the database file itself");
-  const journal = await statOrNull(`${path}-journal`);
-  if (journal && (await readStart(`${path}-journal`, 8)).toHex() === JOURNAL_MAGIC) {
+  // SQLite writes its logs beside the file itself, not beside a link to it.
+  const file = await found(path, () => Deno.realPath(path));
+  if (file === null) throw fault("there is no such file; check the path");
+  const beside = async (suffix: string) => {
+    const other = `${file}-${suffix}`;
+    const info = await found(path, () => Deno.stat(other));
+    if (info && !info.isFile) throw fault(`${other} beside it is no file; move it away`);
+    return info && { path: other, size: info.size };
+  };
+  const info = await found(path, () => Deno.stat(file));
+  if (!info?.isFile) throw fault("it is no file; name the database file itself");
+  const journal = await beside("journal");
+  if (journal && (await readStart(journal.path, 8)).toHex() === JOURNAL_MAGIC) {
     throw fault(
-      `the program that was writing it did not end well, as ${path}-journal beside it says; ` +
+      `the program that was writing it did not end well, as ${journal.path} beside it says; ` +
         "open it once with a program that may write it, so that SQLite can repair it",
     );
   }
-  const log = await statOrNull(`${path}-wal`);
-  return {
-    path: await Deno.realPath(path),
-    size: info.size,
-    log: log && log.size > 0 ? { path: `${path}-wal`, size: log.size } : undefined,
-  };
+  const log = await beside("wal");
+  return { path: file, size: info.size, log: log && log.size > 0 ? log : undefined };
 }
 
 /** The bytes of a database with those of its log applied. Throws as {@linkcode checkHeader}. */
@@ -96,22 +100,36 @@ async function readable<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    const what = `Cannot open ${path}: the file may not be read; change its permissions`;
-    throw new FormatError(what, { file: path }, { cause: error });
+    throw systemFault(path, error);
   }
 }
 
-async function statOrNull(path: string): Promise<Deno.FileInfo | null> {
+/** What `look` finds, or null where there is nothing. */
+async function found<T>(path: string, look: () => Promise<T>): Promise<T | null> {
   try {
-    return await Deno.stat(path);
+    return await look();
   } catch (error) {
     const missing = error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.NotADirectory;
     if (missing) return null;
-    throw error;
+    throw systemFault(path, error);
   }
 }
+
+// What the system says of a path, by its code. All else, such as a permission that Deno was not
+// given, is returned as it is.
+function systemFault(path: string, error: unknown): unknown {
+  const { code, message } = error as Error & { code?: string };
+  if (!(error instanceof Error) || code === undefined) return error;
+  const what = SYSTEM_FAULTS[code] ?? `${message}; check the path`;
+  return new FormatError(`Cannot open ${path}: ${what}`, { file: path }, { cause: error });
+}
+
+const SYSTEM_FAULTS: Readonly<Record<string, string>> = {
+  EACCES: "the file may not be read; change its permissions",
+  EINVAL: "a path has no NUL character; check the path",
+  ELOOP: "its symbolic links lead in a circle; check the path",
+};
 
 /**
  * Checks the first bytes of a database file of `size` bytes. Throws a {@linkcode FormatError} where it

@@ -77,6 +77,36 @@ Deno.test("openDatabase: a file that is missing or no database is a FormatError 
   );
 });
 
+Deno.test("openDatabase: what the system says of a path is a FormatError, too", async () => {
+  Deno.symlinkSync(`${folder}/turn.db`, `${folder}/around.db`);
+  Deno.symlinkSync(`${folder}/around.db`, `${folder}/turn.db`);
+  Deno.symlinkSync(`${folder}/gone.db`, `${folder}/dangling.db`);
+  for (const [name, suffix] of [["log-folder.db", "wal"], ["journal-folder.db", "journal"]]) {
+    Deno.mkdirSync(`${put(name, image)}-${suffix}`);
+  }
+  const faults: readonly (readonly [string, string])[] = [
+    ["turn.db", "its symbolic links lead in a circle; check the path"],
+    ["dangling.db", "there is no such file"],
+    ["nul\0.db", "a path has no NUL character; check the path"],
+    [`${"long".repeat(100)}.db`, "too long"],
+    ["log-folder.db", "log-folder.db-wal beside it is no file; move it away"],
+    ["journal-folder.db", "journal-folder.db-journal beside it is no file; move it away"],
+  ];
+  for (const [name, message] of faults) {
+    const path = `${folder}/${name}`;
+    const error = await assertRejects(() => openDatabase(path), FormatError, message);
+    assertEquals(error.file, path);
+  }
+});
+
+Deno.test({
+  name: "openDatabase: a permission that is not given stays Deno's own error",
+  permissions: { read: ["."] },
+  async fn() {
+    await assertRejects(() => openDatabase(good), Deno.errors.NotCapable);
+  },
+});
+
 Deno.test("openDatabase: a page that is damaged is an error of kind database when it is read", async () => {
   const bytes = image.slice();
   bytes.fill(0xff, 8192);
@@ -134,6 +164,22 @@ Deno.test("openDatabase: changes in a write-ahead log count, and the files stay 
     "open and close it once with a program that may write it",
   );
   assertEquals(await fingerprint(folder), before);
+});
+
+Deno.test("openDatabase: the logs beside the target of a link count", async () => {
+  const { path } = makeLogged("target.db");
+  const [link, second] = [`${folder}/to-target.db`, `${folder}/to-link.db`];
+  Deno.symlinkSync(path, link);
+  Deno.symlinkSync("to-target.db", second);
+  for (const name of [link, second]) {
+    using database = await openDatabase(name);
+    assertEquals((await database.query(ROWS)).rows, [[3, "last"]]);
+    await assertRejects(() => openDatabase(name, { maxInMemory: 0 }), FormatError, `${path}-wal`);
+  }
+  Deno.writeFileSync(`${path}-journal`, Uint8Array.fromHex("d9d505f920a163d700000001"));
+  for (const name of [path, link, second]) {
+    await assertRejects(() => openDatabase(name), FormatError, "did not end well");
+  }
 });
 
 Deno.test("applyLog: a log that is cut or damaged counts up to its last whole transaction", async () => {
