@@ -50,7 +50,7 @@ const DESERIALIZE_READONLY = 4;
 const VIRTUAL_TABLES = "SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE%'";
 /** The time to find the nearest name if the schema has not been read yet, beyond the deadline. */
 const SUGGEST_MS = 50;
-/** Steps of SQLite's machine between two looks at the clock. A step copies at most maxLength bytes. */
+/** Steps of SQLite's machine between two looks at the clock. */
 const STEPS_PER_INTERRUPT = 100;
 
 /** A database in the memory of a runtime. */

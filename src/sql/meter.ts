@@ -2,13 +2,14 @@
  * Rewrites a WebAssembly module so that it can be stopped: every loop counts down, and at zero calls
  * a function of the host, which can throw. Nothing else stops a module that computes on the same
  * thread, and SQLite asks its progress handler only between the steps of its virtual machine, of
- * which one can take minutes (`instr` on two long texts, the sorting of millions of rows).
+ * which one can take minutes (`instr` on two long texts, the sorting of millions of rows). A copy or
+ * a fill of memory, which is one instruction, counts like the loop that it stands for.
  *
  * Every function that takes room on the stack in memory calls the host where there is too little.
  * C has its locals there, and nothing but this keeps deep recursion (compound queries within compound
  * queries) from writing over the module's data below.
  *
- * No index shifts, since the type, the global and its export are appended.
+ * No index shifts, since the type, the globals and the export are appended.
  * @module
  */
 import {
@@ -33,7 +34,7 @@ export interface Metered {
   readonly slot: number;
 }
 
-/** The export that is the counter, a mutable i32. It counts the loops down. */
+/** The export that is the counter, a mutable i32. It counts the loops down, to zero or below. */
 export const COUNTER = "loops_left";
 
 const SECTION = { type: 1, import: 2, table: 4, global: 6, export: 7, code: 10 } as const;
@@ -43,6 +44,16 @@ const MUTABLE = 1;
 const EXPORTED_GLOBAL = 3;
 const OP = { if: 0x04, end: 0x0b, call_indirect: 0x11, get: 0x23, set: 0x24, const: 0x41 } as const;
 const LOOP = 0x03;
+/** The first byte of the instructions below, whose last operand is a length. */
+const WIDE = 0xfc;
+const MEMORY_COPY = 10;
+const MEMORY_FILL = 11;
+/** The logarithm of the bytes that are copied about as fast as a loop runs. */
+const LOG_LOOP_BYTES = 6;
+
+const variable = (first: readonly number[]) => [I32, MUTABLE, OP.const, ...first, OP.end];
+/** The counter's first value: the table has no functions yet while the module is instantiated. */
+const PLENTY = signed(2 ** 31 - 1);
 
 /** LLVM's linker puts the stack pointer first. */
 const STACK_POINTER = 0;
@@ -72,15 +83,16 @@ export function meterModule(module: Uint8Array): Metered {
   const lowest = stackTop(contents(SECTION.global)) - STACK_BYTES + SPARE_BYTES;
   const checks = {
     countdown: countdownCode(globals.count, [types.count, slot]),
+    bytes: bytesCode([globals.count, globals.count + 1], [types.count, slot]),
     room: roomCode(lowest, [types.count, slot + 1]),
   };
-  const append = (bytes: Uint8Array, entry: readonly number[]) => {
+  const append = (bytes: Uint8Array, ...entries: (readonly number[])[]) => {
     const { count, at } = readCount(bytes);
-    return concat([Uint8Array.from(unsigned(count + 1)), bytes.subarray(at), entry]);
+    return concat([unsigned(count + entries.length), bytes.subarray(at), ...entries]);
   };
   const rewritten: Record<number, (bytes: Uint8Array) => Uint8Array> = {
     [SECTION.type]: (bytes) => append(bytes, FUNCTION_TYPE),
-    [SECTION.global]: (bytes) => append(bytes, [I32, MUTABLE, OP.const, 0, OP.end]),
+    [SECTION.global]: (bytes) => append(bytes, variable(PLENTY), variable([0])),
     [SECTION.export]: (bytes) =>
       append(bytes, [
         COUNTER.length,
@@ -126,15 +138,27 @@ const call = ([type, slot]: Target) => [
 
 const NO_RESULT = 0x40;
 const SUBTRACT = 0x6b;
-const IS_ZERO = 0x45;
+const SHIFT_RIGHT_UNSIGNED = 0x76;
+const LESS_OR_EQUAL = 0x4c;
 const LESS_UNSIGNED = 0x49;
 
-// counter -= 1; if (counter == 0) table[slot]();
-function countdownCode(global: number, target: Target): number[] {
-  const index = unsigned(global);
+// counter -= 1; if (counter <= 0) table[slot]();
+function countdownCode(counter: number, target: Target): number[] {
+  return countCode(counter, [OP.const, 1], target);
+}
+
+// Takes the length from the operands, counts, and puts it back.
+function bytesCode([counter, length]: readonly [number, number], target: Target): number[] {
+  const get = [OP.get, ...unsigned(length)];
+  const loops = [...get, OP.const, LOG_LOOP_BYTES, SHIFT_RIGHT_UNSIGNED];
+  return [OP.set, ...unsigned(length), ...countCode(counter, loops, target), ...get];
+}
+
+function countCode(counter: number, loops: readonly number[], target: Target): number[] {
+  const index = unsigned(counter);
   return [
-    ...[OP.get, ...index, OP.const, 1, SUBTRACT, OP.set, ...index],
-    ...[OP.get, ...index, IS_ZERO, OP.if, NO_RESULT, ...call(target), OP.end],
+    ...[OP.get, ...index, ...loops, SUBTRACT, OP.set, ...index],
+    ...[OP.get, ...index, OP.const, 0, LESS_OR_EQUAL, OP.if, NO_RESULT, ...call(target), OP.end],
   ];
 }
 
@@ -149,6 +173,8 @@ function roomCode(lowest: number, target: Target): number[] {
 interface Checks {
   /** At the start of each loop. */
   readonly countdown: readonly number[];
+  /** Before each copy or fill of memory. */
+  readonly bytes: readonly number[];
   /** After each move of the stack pointer. */
   readonly room: readonly number[];
 }
@@ -181,12 +207,20 @@ function meterBody(
     cursor.at++;
   }
   while (cursor.at < end) {
+    const start = cursor.at;
     const opcode = bytes[cursor.at++];
-    const moves = opcode === OP.set && bytes[cursor.at] === STACK_POINTER;
+    const next = bytes[cursor.at];
     skipImmediates(opcode, cursor);
-    if (opcode !== LOOP && !moves) continue;
-    parts.push(bytes.subarray(copied, cursor.at), moves ? checks.room : checks.countdown);
-    copied = cursor.at;
+    let check: readonly number[];
+    let at = cursor.at;
+    if (opcode === LOOP) check = checks.countdown;
+    else if (opcode === OP.set && next === STACK_POINTER) check = checks.room;
+    else if (opcode === WIDE && (next === MEMORY_COPY || next === MEMORY_FILL)) {
+      check = checks.bytes;
+      at = start;
+    } else continue;
+    parts.push(bytes.subarray(copied, at), check);
+    copied = at;
   }
   parts.push(bytes.subarray(copied, end));
   return parts;

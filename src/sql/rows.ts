@@ -32,6 +32,7 @@ export function readRows(
   const rows: SqlValue[][] = [];
   const maxRows = Math.min(options.maxRows, Math.floor(options.maxCells / width));
   let bytesLeft = options.maxBytes;
+  let unchecked = 0;
   let cut = false;
   const result = (truncated: boolean) => ({ columns, rows, truncated: truncated || cut });
   while (true) {
@@ -50,7 +51,11 @@ export function readRows(
           : whole;
         cut ||= value !== whole;
         bytesLeft -= value.length;
-        if (value.length > LONG_BYTES) runtime.checkDeadline();
+        unchecked += value.length;
+        if (unchecked > LONG_BYTES) {
+          unchecked = 0;
+          runtime.checkDeadline();
+        }
         if (bytesLeft < 0) return result(true);
         row.push(type === BLOB ? value.slice() : decodeText(value, options.invalidText));
       } else {

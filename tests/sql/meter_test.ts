@@ -7,22 +7,32 @@ const LEB_STACK_TOP = [0xc0, 0xcf, 0x24];
 const section = (id: number, content: readonly number[]) => [id, content.length, ...content];
 const text = (name: string) => [name.length, ...new TextEncoder().encode(name)];
 
-/** A module of two functions: `spin(n)` counts n down, `recurse(n)` takes 64 bytes and calls itself. */
+/**
+ * A module of four functions: `spin(n)` counts n down, `recurse(n)` takes 64 bytes and calls itself,
+ * `fill(n)` and `copy(n)` write n bytes of a memory of two pages.
+ */
 const MODULE = Uint8Array.from([
   ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
   ...section(1, [1, 0x60, 1, 0x7f, 0]),
   ...section(2, [0]),
-  ...section(3, [2, 0, 0]),
+  ...section(3, [4, 0, 0, 0, 0]),
   ...section(4, [1, 0x70, 0, 0]),
+  ...section(5, [1, 0, 2]),
   ...section(6, [1, 0x7f, 1, 0x41, ...LEB_STACK_TOP, 0x0b]),
-  ...section(7, [3, ...text("spin"), 0, 0, ...text("recurse"), 0, 1, ...text("table"), 1, 0]),
+  ...section(7, [
+    ...[5, ...text("spin"), 0, 0, ...text("recurse"), 0, 1, ...text("table"), 1, 0],
+    ...[...text("fill"), 0, 2, ...text("copy"), 0, 3],
+  ]),
   ...section(10, [
-    2,
+    4,
     // loop: n -= 1; br_if 0 (n)
     ...[15, 0, 0x03, 0x40, 0x20, 0, 0x41, 1, 0x6b, 0x22, 0, 0x0d, 0, 0x0b, 0x01, 0x0b],
     // stack -= 64; if (n) recurse(n - 1); stack += 64
     ...[30, 0, 0x23, 0, 0x41, 0xc0, 0, 0x6b, 0x24, 0, 0x20, 0, 0x04, 0x40],
     ...[0x20, 0, 0x41, 1, 0x6b, 0x10, 1, 0x0b, 0x23, 0, 0x41, 0xc0, 0, 0x6a, 0x24, 0, 0x0b],
+    // memory.fill(to 0, with 7, n); memory.copy(to 1, from 0, n)
+    ...[11, 0, 0x41, 0, 0x41, 7, 0x20, 0, 0xfc, 11, 0, 0x0b],
+    ...[12, 0, 0x41, 1, 0x41, 0, 0x20, 0, 0xfc, 10, 0, 0, 0x0b],
   ]),
 ]);
 
@@ -34,7 +44,7 @@ const CALLBACKS = Uint8Array.from([
   ...section(7, [2, ...text("a"), 0, 0, ...text("b"), 0, 1]),
 ]);
 
-type Functions = Record<"spin" | "recurse", (n: number) => void>;
+type Functions = Record<"spin" | "recurse" | "fill" | "copy", (n: number) => void>;
 
 function instantiate(host: { a: () => void; b: () => void }) {
   const { bytes, slot } = meterModule(MODULE);
@@ -64,6 +74,29 @@ Deno.test("meterModule: a loop counts down, and the host can stop it", () => {
   assertEquals(ticks, 7);
 });
 
+Deno.test("meterModule: copies and fills of memory count, 64 bytes like a loop, before they begin", () => {
+  for (const name of ["fill", "copy"] as const) {
+    let ticks = 0;
+    const functions = instantiate({
+      a() {
+        if (++ticks === 2) throw new Error("stopped");
+        functions.counter.value = 100;
+      },
+      b() {},
+    });
+    const { counter } = functions;
+    counter.value = 100;
+    functions[name](64 * 99 + 63);
+    assertEquals([ticks, counter.value], [0, 1]);
+    functions[name](63);
+    assertEquals([ticks, counter.value], [0, 1]);
+    functions[name](100_000);
+    assertEquals([ticks, counter.value], [1, 100]);
+    assertThrows(() => functions[name](2 ** 31), Error, "stopped"); // not "out of bounds"
+    assertEquals(ticks, 2);
+  }
+});
+
 Deno.test("meterModule: the host is told before the stack in memory is full", () => {
   const { recurse } = instantiate({
     a() {},
@@ -81,6 +114,6 @@ Deno.test("meterModule: a module that it does not know is refused", () => {
   assertThrows(() => meterModule(new Uint8Array(8)), TypeError, "no WebAssembly module");
   assertThrows(() => meterModule(CALLBACKS), TypeError, "without section");
   const unknown = MODULE.slice();
-  unknown[unknown.length - 4] = 0xfd; // SIMD
+  unknown[unknown.length - 7] = 0xfd; // SIMD, in the place of local.get
   assertThrows(() => meterModule(unknown), TypeError, "0xfd");
 });
