@@ -108,7 +108,7 @@ function suggest(
     return nearest(name.replace(/^(main|temp)\./, ""), tables.map(({ name }) => name));
   }
   // A column may have a dot in its name, so the name as a whole comes first.
-  const columns = [...new Set(tables.flatMap(({ columns }) => columns.map(({ name }) => name)))];
+  const columns = tables.flatMap(({ columns }) => columns.map(({ name }) => name));
   const bare = name.slice(name.lastIndexOf(".") + 1);
   const found = columns.find((column) => column === name) ?? nearest(bare, columns);
   if (found?.toLowerCase() !== bare.toLowerCase()) return found;
@@ -118,16 +118,33 @@ function suggest(
 }
 
 /**
+ * Pairs of letters that are compared at most: some ten milliseconds, but enough for thousands of names
+ * of usual length.
+ */
+const MAX_COMPARISONS = 1_000_000;
+/** To fold a name takes about as long as so many comparisons. */
+const FOLD_COST = 50;
+
+/**
  * The candidate with the fewest edits from `name`, not counting case, blanks and underscores; the
- * first of several; undefined if none has more in common with it than not.
+ * first of several; undefined if none has more in common with it than not. Of very many candidates
+ * only the first are looked at.
  */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const wanted = fold(name);
   let best: string | undefined;
   let fewest = Math.max(1, Math.ceil(wanted.length / 2)) + 1;
+  let left = MAX_COMPARISONS;
+  const seen = new Set<string>();
   for (const candidate of candidates) {
+    if (seen.has(candidate)) continue;
+    seen.add(candidate);
+    left -= FOLD_COST;
+    if (left < 0) break;
     const folded = fold(candidate);
     if (Math.abs(folded.length - wanted.length) >= fewest) continue;
+    left -= wanted.length * folded.length;
+    if (left < 0) break;
     const distance = levenshteinDistance(wanted, folded);
     if (distance >= fewest || distance >= folded.length) continue;
     fewest = distance;

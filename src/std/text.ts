@@ -5,14 +5,16 @@
 
 /** Insertions, deletions and substitutions that turn `a` into `b` (Levenshtein, row by row). */
 export function levenshteinDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  const row = Uint32Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
-    const next = [i];
+    const letter = a.charCodeAt(i - 1);
+    let diagonal = row[0];
+    row[0] = i;
     for (let j = 1; j <= b.length; j++) {
-      const substituted = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, substituted));
+      const substituted = diagonal + (letter === b.charCodeAt(j - 1) ? 0 : 1);
+      diagonal = row[j];
+      row[j] = Math.min(diagonal + 1, row[j - 1] + 1, substituted);
     }
-    row = next;
   }
   return row[b.length];
 }
