@@ -33,6 +33,7 @@ export function readRows(
   const maxRows = Math.min(options.maxRows, Math.floor(options.maxCells / width));
   let bytesLeft = options.maxBytes;
   let unchecked = 0;
+  const check = () => runtime.checkDeadline();
   let cut = false;
   const result = (truncated: boolean) => ({ columns, rows, truncated: truncated || cut });
   while (true) {
@@ -57,7 +58,7 @@ export function readRows(
           runtime.checkDeadline();
         }
         if (bytesLeft < 0) return result(true);
-        row.push(type === BLOB ? value.slice() : decodeText(value, options.invalidText));
+        row.push(type === BLOB ? value.slice() : decodeText(value, options.invalidText, check));
       } else {
         bytesLeft -= 8;
         if (bytesLeft < 0) return result(true);
@@ -109,18 +110,23 @@ function cutAt(value: Uint8Array, { length, type }: { length: number; type: numb
   return at;
 }
 
-const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
-const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+const UTF8 = { ignoreBOM: true };
+const lenient = new TextDecoder("utf-8", UTF8);
+const strict = new TextDecoder("utf-8", { ...UTF8, fatal: true });
 const REPLACEMENT = "\ufffd";
 
-/** Text that may not be UTF-8, read as {@linkcode QueryOptions.invalidText} says. */
+/**
+ * Text that may not be UTF-8, read as {@linkcode QueryOptions.invalidText} says. `check` is called
+ * while it goes on, since what is not UTF-8 takes long, and may throw.
+ */
 export function decodeText(
   bytes: Uint8Array,
   invalid: NonNullable<QueryOptions["invalidText"]>,
+  check: () => void = () => {},
 ): string {
-  const text = lenient.decode(bytes);
+  const text = decodeLenient(bytes, check);
   if (invalid === "replace" || !text.includes(REPLACEMENT)) return text;
-  if (invalid === "ignore") return decodeIgnoring(bytes);
+  if (invalid === "ignore") return decodeIgnoring(bytes, check);
   try {
     return strict.decode(bytes);
   } catch {
@@ -128,16 +134,38 @@ export function decodeText(
   }
 }
 
+function decodeLenient(bytes: Uint8Array, check: () => void): string {
+  if (bytes.length <= LONG_BYTES) return lenient.decode(bytes);
+  const decoder = new TextDecoder("utf-8", UTF8); // holds what a part ends with
+  const parts: string[] = [];
+  for (let at = 0; at < bytes.length; at += LONG_BYTES) {
+    check();
+    parts.push(decoder.decode(bytes.subarray(at, at + LONG_BYTES), { stream: true }));
+  }
+  parts.push(decoder.decode());
+  return parts.join("");
+}
+
 // Drops what the decoder replaces, but keeps a U+FFFD that the text has itself (EF BF BD). 0xEF only
 // begins a character, so cutting there splits none.
-function decodeIgnoring(bytes: Uint8Array): string {
+function decodeIgnoring(bytes: Uint8Array, check: () => void): string {
   const parts: string[] = [];
   let start = 0;
+  let checked = 0;
+  const add = (end: number) => {
+    if (start === end) return;
+    parts.push(decodeLenient(bytes.subarray(start, end), check).replaceAll(REPLACEMENT, ""));
+  };
   for (let at = bytes.indexOf(0xef); at >= 0; at = bytes.indexOf(0xef, at + 1)) {
+    if (at - checked > LONG_BYTES) {
+      checked = at;
+      check();
+    }
     if (bytes[at + 1] !== 0xbf || bytes[at + 2] !== 0xbd) continue;
-    parts.push(lenient.decode(bytes.subarray(start, at)).replaceAll(REPLACEMENT, ""), REPLACEMENT);
+    add(at);
+    parts.push(REPLACEMENT);
     start = at + 3;
   }
-  parts.push(lenient.decode(bytes.subarray(start)).replaceAll(REPLACEMENT, ""));
+  add(bytes.length);
   return parts.join("");
 }
