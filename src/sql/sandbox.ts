@@ -50,9 +50,9 @@ export interface Script {
  * file is missing, empty, truncated, damaged or no database, and a {@linkcode SqlError} where the
  * script is wrong.
  *
- * Queries run in WebAssembly that was given a clock and memory, but no files, and stops at the
- * deadline wherever it is. The database is read again if an engine had to be given up, so it must not
- * change while it is open.
+ * Queries run in WebAssembly that was given a clock and memory, but no files except a large database
+ * itself, to read, and stops at the deadline wherever it is. The database is read again if an engine
+ * had to be given up, so it must not change while it is open.
  */
 export async function openDatabase(
   source: Uint8Array | string | Script,
