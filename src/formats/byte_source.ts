@@ -63,9 +63,11 @@ export function lfsPointerError(path: string): FormatError {
 
 async function open(path: string, stack: DisposableStack) {
   try {
-    const file = stack.use(await Deno.open(path, { read: true }));
-    const info = await file.stat();
-    if (info.isFile) return { file, byteLength: info.size };
+    // Asked first, for opening a named pipe would wait for who writes to it.
+    if ((await Deno.stat(path)).isFile) {
+      const file = stack.use(await Deno.open(path, { read: true }));
+      return { file, byteLength: (await file.stat()).size };
+    }
   } catch (error) {
     const reason = openFailure(error);
     if (!reason) throw error;
