@@ -85,6 +85,9 @@ function openFailure(error: unknown): string | null {
   if (error instanceof Deno.errors.PermissionDenied) {
     return "permission is denied; make the file readable for this user";
   }
+  if (error instanceof Deno.errors.FilesystemLoop) {
+    return "its links lead in a circle; give the path of a file";
+  }
   return null;
 }
 
