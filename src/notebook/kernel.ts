@@ -15,7 +15,12 @@ interface JupyterKernel {
 }
 
 function kernel(): JupyterKernel | null {
-  return (Deno as unknown as { jupyter?: JupyterKernel }).jupyter ?? null;
+  try {
+    return (Deno as unknown as { jupyter: JupyterKernel }).jupyter;
+  } catch {
+    // Outside of a notebook the property throws when it is read, and there is no other way to ask.
+    return null;
+  }
 }
 
 /** Displays in the running cell; without a notebook, as in a script, nothing is shown. */
