@@ -77,3 +77,35 @@ export { type PlannedRun, planTraining, prepareTraining, type TrainRun } from ".
 export { prepareSmoke, SMOKE_DEFAULTS } from "./train/smoke.ts";
 export { train } from "./train/train.ts";
 export type { Metrics, TrainEvent } from "./train/events.ts";
+export { openDatabase } from "./sql/sandbox.ts";
+export type { Database, QueryResult } from "./sql/database.ts";
+export { DEMO_DATABASES, demoDatabase } from "./data/demo_database.ts";
+
+// For notebooks: what a cell shows or does with a display that updates in place.
+export { type Notebook, openNotebook } from "./notebook/notebook.ts";
+export { notebookSettings, type RunSettings } from "./notebook/settings.ts";
+export type { View } from "./notebook/view.ts";
+export { lengthChart, recordsTable, tokenView } from "./notebook/data_view.ts";
+export { showPlan } from "./notebook/plan_view.ts";
+export { lossChart, samplesTable, type TrainingResult, trainLive } from "./notebook/train_live.ts";
+export { filesTable } from "./notebook/files_view.ts";
+export { askModel } from "./notebook/ask.ts";
+export { validateSetup, type Validation } from "./notebook/validate.ts";
+export { requirePassed } from "./notebook/check_list.ts";
+export { demoAnalysis } from "./notebook/demo_analysis.ts";
+export { type EvalRun, readEval, runEval } from "./notebook/eval_task.ts";
+export {
+  arrowTable,
+  compareEvals,
+  differenceTable,
+  flipsTable,
+  lossCurves,
+  predictionsTable,
+  scoresTable,
+} from "./notebook/analyse.ts";
+export {
+  accuracyChart,
+  componentsChart,
+  errorsChart,
+  latencyChart,
+} from "./notebook/eval_charts.ts";
