@@ -82,11 +82,12 @@ export type { Database, QueryResult } from "./sql/database.ts";
 export { DEMO_DATABASES, demoDatabase } from "./data/demo_database.ts";
 
 // For notebooks: what a cell shows or does with a display that updates in place.
-export { type Notebook, openNotebook } from "./notebook/notebook.ts";
+export { environmentView, type Notebook, openNotebook } from "./notebook/notebook.ts";
 export { notebookSettings, type RunSettings } from "./notebook/settings.ts";
+export { show } from "./notebook/kernel.ts";
 export type { View } from "./notebook/view.ts";
 export { lengthChart, recordsTable, tokenView } from "./notebook/data_view.ts";
-export { showPlan } from "./notebook/plan_view.ts";
+export { planView } from "./notebook/plan_view.ts";
 export { lossChart, samplesTable, type TrainingResult, trainLive } from "./notebook/train_live.ts";
 export { filesTable } from "./notebook/files_view.ts";
 export { askModel } from "./notebook/ask.ts";

@@ -4,11 +4,17 @@
  */
 import { bundleOf, type MimeBundle, type View } from "./view.ts";
 
-/** Sends one display; `update` replaces the one with this id wherever it is. */
-export type SendDisplay = (
-  bundle: MimeBundle,
-  display: { readonly id: string; readonly update: boolean },
-) => Promise<void>;
+/** A display on its way to a cell. */
+export interface DisplayTarget {
+  readonly id: string;
+  /** Whether it replaces the one with this id wherever that is. */
+  readonly update: boolean;
+  /** Whether the cell may end right after it. */
+  readonly last: boolean;
+}
+
+/** Sends one display. */
+export type SendDisplay = (bundle: MimeBundle, target: DisplayTarget) => Promise<void>;
 
 interface JupyterKernel {
   broadcast(type: string, content: Readonly<Record<string, unknown>>): Promise<void>;
@@ -23,14 +29,35 @@ function kernel(): JupyterKernel | null {
   }
 }
 
+/**
+ * Milliseconds after which a display has left for the front end. Deno's kernel may tell that the cell
+ * is done before what the cell showed last, and front ends throw away what comes later: one result in
+ * fifty was lost without a pause, none with one of a millisecond, all cores being busy.
+ */
+const SETTLE_MS = 30;
+
 /** Displays in the running cell; without a notebook, as in a script, nothing is shown. */
-export const sendToCell: SendDisplay = async (data, { id, update }) => {
-  await kernel()?.broadcast(update ? "update_display_data" : "display_data", {
+export const sendToCell: SendDisplay = async (data, { id, update, last }) => {
+  const present = kernel();
+  if (present === null) return;
+  await present.broadcast(update ? "update_display_data" : "display_data", {
     data,
     metadata: {},
     transient: { display_id: id },
   });
+  if (last) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
 };
+
+/**
+ * Shows views and texts in the running cell, one below the other. Unlike the value of a cell's last
+ * expression, they arrive for certain.
+ */
+export async function show(...contents: readonly (View | string)[]): Promise<void> {
+  for (const content of contents) {
+    const bundle = typeof content === "string" ? { "text/plain": content } : bundleOf(content);
+    await sendToCell(bundle, { id: crypto.randomUUID(), update: false, last: true });
+  }
+}
 
 /** A display that is replaced in place while work goes on. */
 export interface LiveDisplay {
@@ -51,14 +78,14 @@ export function liveDisplay(
   const id = crypto.randomUUID();
   let at = -Infinity;
   let update = false;
-  const show = async (shown: View) => {
+  const redraw = async (shown: View, last: boolean) => {
     at = now();
-    await send(bundleOf(shown), { id, update });
+    await send(bundleOf(shown), { id, update, last });
     update = true;
   };
   return {
-    update: async (make) => void (now() - at >= intervalMs && await show(make())),
-    finish: show,
+    update: async (make) => void (now() - at >= intervalMs && await redraw(make(), false)),
+    finish: (shown) => redraw(shown, true),
   };
 }
 

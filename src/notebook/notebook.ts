@@ -9,7 +9,7 @@ import type { Device } from "../device/device.ts";
 import { openDevice } from "../device/open.ts";
 import { surviveInterrupts } from "./kernel.ts";
 import { factsView } from "./table.ts";
-import { bundleOf, type MimeBundle } from "./view.ts";
+import type { View } from "./view.ts";
 
 /** The notebook that is open in this process. */
 let present: Notebook | null = null;
@@ -54,22 +54,22 @@ export class Notebook implements Disposable {
     this.device[Symbol.dispose]();
     if (present === this) present = null;
   }
+}
 
-  /** The machine as a table, when the notebook is the last expression of a cell. */
-  [Symbol.for("Jupyter.display")](): MimeBundle {
-    const { info, gpu, maxBindingBytes } = this.device;
-    return bundleOf(factsView("Environment", [
-      ["GPU", info.name],
-      ["Kind", info.software ? { text: "software: correct, but slow", as: "bad" } : "hardware"],
-      ["Features", info.features.join(", ") || "none"],
-      ["Largest buffer", formatBytes(gpu.limits.maxBufferSize)],
-      ["Largest binding", formatBytes(maxBindingBytes)],
-      ["Workgroup memory", formatBytes(gpu.limits.maxComputeWorkgroupStorageSize)],
-      ["GPU memory in use", formatBytes(this.device.liveBytes)],
-      ["Memory of the machine", formatBytes(Deno.systemMemoryInfo().total)],
-      ["Deno", `${Deno.version.deno} on ${Deno.build.os} ${Deno.build.arch}`],
-    ]));
-  }
+/** The machine that the notebook runs on. */
+export function environmentView({ device }: Notebook): View {
+  const { info, gpu, maxBindingBytes } = device;
+  return factsView("Environment", [
+    ["GPU", info.name],
+    ["Kind", info.software ? { text: "software: correct, but slow", as: "bad" } : "hardware"],
+    ["Features", info.features.join(", ") || "none"],
+    ["Largest buffer", formatBytes(gpu.limits.maxBufferSize)],
+    ["Largest binding", formatBytes(maxBindingBytes)],
+    ["Workgroup memory", formatBytes(gpu.limits.maxComputeWorkgroupStorageSize)],
+    ["GPU memory in use", formatBytes(device.liveBytes)],
+    ["Memory of the machine", formatBytes(Deno.systemMemoryInfo().total)],
+    ["Deno", `${Deno.version.deno} on ${Deno.build.os} ${Deno.build.arch}`],
+  ]);
 }
 
 /**

@@ -16,10 +16,10 @@ import { bundleOf, stack, type View, withView } from "./view.ts";
 export type ShownPlan = { readonly memory: MemoryPlan; readonly totalSteps: number } & View;
 
 /**
- * Plans a run and shows it. Throws FormatError, TrainingError or ConfigError for what would keep it
+ * A view of what a run will be. Throws FormatError, TrainingError or ConfigError for what would keep it
  * from working.
  */
-export async function showPlan(notebook: Notebook, settings: RunSettings): Promise<ShownPlan> {
+export async function planView(notebook: Notebook, settings: RunSettings): Promise<ShownPlan> {
   const { config, modelDirectory } = settings;
   using planned = await interruptible((signal) =>
     planTraining(notebook.device, config, { modelDirectory, signal })

@@ -153,7 +153,7 @@ function createMonitor(send?: SendDisplay) {
 
 /** Losses of a run by step. */
 export function lossChart(
-  { steps, evals }: Pick<TrainingResult, "steps" | "evals">,
+  { steps, evals = [] }: Pick<TrainingResult, "steps"> & Partial<Pick<TrainingResult, "evals">>,
   maxX?: number,
 ): View {
   const training = steps.map(({ step, loss }) => ({ x: step, y: loss }));
