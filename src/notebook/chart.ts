@@ -34,7 +34,7 @@ export function chartView({ title, spec, svg, text }: ChartOptions): View {
       height: 220,
       background: "white",
       padding: 8,
-      config: { view: { stroke: null }, range: { category: COLOURS } },
+      config: { view: { stroke: null }, range: { category: COLOURS }, mark: { color: COLOURS[0] } },
       ...spec,
     },
   });

@@ -45,8 +45,10 @@ export function tableHtml({ title, columns, rows, note }: TableOptions): string 
     rows.length > 0 && rows.every((row) => typeof row[i] === "number" || row[i] === null) &&
     rows.some((row) => row[i] !== null)
   );
-  const style = (i: number) =>
-    `text-align:${numeric[i] ? "right" : "left"};vertical-align:top;padding:3px 14px 3px 0;` +
+  const style = (i: number, cell: Cell = null) =>
+    `${isShort(cell) ? "white-space:nowrap;" : ""}text-align:${
+      numeric[i] ? "right" : "left"
+    };vertical-align:top;padding:3px 14px 3px 0;` +
     "overflow-wrap:anywhere;max-width:44em";
   const head = columns.every((name) => name === "")
     ? ""
@@ -54,7 +56,9 @@ export function tableHtml({ title, columns, rows, note }: TableOptions): string 
       columns.map((name, i) => `<th style="${style(i)}">${escapeHtml(name)}</th>`).join("")
     }</tr></thead>`;
   const body = rows.map((row) =>
-    `<tr>${row.map((cell, i) => `<td style="${style(i)}">${cellHtml(cell)}</td>`).join("")}</tr>`
+    `<tr>${
+      row.map((cell, i) => `<td style="${style(i, cell)}">${cellHtml(cell)}</td>`).join("")
+    }</tr>`
   ).join("\n");
   return `<div style="max-width:100%;overflow-x:auto">` +
     (title ? `<div style="font-weight:600;margin:4px 0">${escapeHtml(title)}</div>` : "") +
@@ -63,12 +67,18 @@ export function tableHtml({ title, columns, rows, note }: TableOptions): string 
     "</div>";
 }
 
+/** Names and numbers, which are not to be broken. */
+function isShort(cell: Cell): boolean {
+  return cell !== null && typeof cell !== "object" && String(cell).length <= 20;
+}
+
 function cellHtml(cell: Cell): string {
   if (cell === null) return "";
   if (typeof cell !== "object") return escapeHtml(String(cell)).replaceAll("\n", "<br>");
   const text = escapeHtml(cell.text);
   if (cell.as === "code") {
-    return `<code style="white-space:pre-wrap;overflow-wrap:anywhere">${text}</code>`;
+    return `<code style="white-space:pre-wrap;overflow-wrap:anywhere;padding:0;background:none">` +
+      `${text}</code>`;
   }
   return `<span style="color:${COLOURS[cell.as]};${cell.as === "soft" ? "" : "font-weight:600"}">` +
     `${text}</span>`;

@@ -15,6 +15,7 @@ import type {
 } from "../train/events.ts";
 import { planTraining, prepareTraining } from "../train/prepare.ts";
 import { writeRunMeta } from "../train/run_meta.ts";
+import type { LogEntry } from "../train/state.ts";
 import { train } from "../train/train.ts";
 import { interruptible, liveDisplay, type SendDisplay } from "./kernel.ts";
 import { lineChart } from "./line_chart.ts";
@@ -28,7 +29,8 @@ import { bundleOf, type View, withView } from "./view.ts";
 export interface TrainingResult extends View {
   /** The folder of the adapter, or the model. */
   readonly path: string;
-  readonly steps: readonly StepEvent[];
+  /** Every step; of those before a resume, as they were logged. */
+  readonly steps: readonly LogEntry[];
   readonly evals: readonly EvalEvent[];
   readonly samples: readonly SampleEvent[];
   readonly checkpoints: readonly CheckpointEvent[];
@@ -126,9 +128,12 @@ function createMonitor(send?: SendDisplay) {
     },
     async result(): Promise<TrainingResult> {
       const done = end!;
+      const earlier = done.metrics.log_history.filter(({ step }) => step <= resumedAt);
+      const all = [...earlier, ...steps];
       await progress.finish(state(done.stoppedEarly ? "stopped early" : "done"));
-      await plot.finish(chart());
-      const result = { path: done.path, steps, evals, samples, checkpoints, end: done, resumedAt };
+      await plot.finish(lossChart({ steps: all, evals }, maxX));
+      const { path } = done;
+      const result = { path, steps: all, evals, samples, checkpoints, end: done, resumedAt };
       return withView(result, bundleOf(summary(done)));
     },
     /** Leaves the last state on the screen; an interruption becomes an error that says how to go on. */

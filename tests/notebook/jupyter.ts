@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { ROOT } from "../cli/support.ts";
 
 /** What is installed. Its dependencies come as pip chooses them. */
-const PACKAGES = ["nbclient==0.11.0", "jupyter_client==8.9.1", "nbformat==5.10.4"];
+const PACKAGES = ["nbclient==0.11.0", "jupyter_client==8.10.0", "nbformat==5.11.1"];
 
 /** A notebook cell as it stands in the file. */
 export interface NotebookCell {
