@@ -49,6 +49,7 @@ export {
   FormatError,
   KernelError,
   ShapeError,
+  ToolError,
   TrainingError,
 } from "./errors.ts";
 export { openDevice } from "./device/open.ts";

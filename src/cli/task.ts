@@ -11,6 +11,7 @@ import {
   KernelError,
   ShapeError,
   SqlError,
+  ToolError,
   TrainingError,
 } from "../errors.ts";
 
@@ -32,6 +33,7 @@ const KNOWN = [
   ShapeError,
   SqlError,
   BackendError,
+  ToolError,
 ];
 
 /** The exit code and message for what a task threw: the stack only where the error is a surprise. */

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatBar } from "../cli/format.ts";
-import { FormatError } from "../errors.ts";
+import { FormatError, ToolError } from "../errors.ts";
 import type { Report } from "../eval/report/report.ts";
 import { readScored, type ScoredPrediction } from "../eval/scored.ts";
 import { isJsonObject } from "../formats/json.ts";
@@ -25,7 +25,7 @@ export interface EvalRun {
 const TASK = fileURLToPath(new URL("../cli/eval.ts", import.meta.url));
 
 /**
- * Runs `deno task eval` with `options` and returns its output folder. Throws {@linkcode FormatError} with
+ * Runs `deno task eval` with `options` and returns its output folder. Throws {@linkcode ToolError} with
  * what the task said where it fails.
  */
 export async function runEval(
