@@ -19,7 +19,7 @@ import { isJsonObject } from "../formats/json.ts";
 import { type EvalRun, readJson } from "./eval_task.ts";
 import { lineChart } from "./line_chart.ts";
 import { type Cell, tableView } from "./table.ts";
-import type { View } from "./view.ts";
+import { type View, view } from "./view.ts";
 
 /** The scores of each run. */
 export function scoresTable(runs: readonly EvalRun[]): View {
@@ -74,8 +74,9 @@ function signed(difference: number): Cell {
   return difference === 0 ? text : { text, as: difference > 0 ? "good" : "bad" };
 }
 
-/** The questions that one of the two answers right and the other wrong. */
+/** The first questions that one of the two answers right and the other wrong. */
 export function flipsTable({ gained, lost }: Comparison, count = 10): View {
+  if (gained.length + lost.length === 0) return view({ "text/plain": "No question flipped." });
   const rows = (flips: Comparison["gained"], mark: Cell): Cell[][] =>
     flips.slice(0, count).map(({ question, id, gold, baseline, current }) => [
       mark,

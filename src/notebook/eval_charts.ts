@@ -58,20 +58,29 @@ function groupedBars({ title, runs, groups, values, axis, rows, max, share }: Gr
     title,
     spec: {
       data: { values },
-      mark: { type: "bar", tooltip: true },
       ...(rows ? { height: { step: 14 } } : {}),
-      encoding: {
-        ...(rows
-          ? { y: category, x: amount, yOffset: offset }
-          : { x: { ...category, axis: { labelAngle: 0 } }, y: amount, xOffset: offset }),
-        color: {
-          field: "run",
-          type: "nominal",
-          title: null,
-          scale: { domain: names },
-          legend: { orient: "top" },
+      encoding: rows
+        ? { y: category, x: amount, yOffset: offset }
+        : { x: { ...category, axis: { labelAngle: 0 } }, y: amount, xOffset: offset },
+      layer: [
+        {
+          mark: { type: "bar", tooltip: true },
+          encoding: {
+            color: {
+              field: "run",
+              type: "nominal",
+              title: null,
+              scale: { domain: names },
+              legend: { orient: "top" },
+            },
+          },
         },
-      },
+        {
+          // A bar of nothing is still told by its label.
+          mark: { type: "text", fontSize: 10, ...(rows ? { align: "left", dx: 3 } : { dy: -6 }) },
+          encoding: { text: { field: "label" } },
+        },
+      ],
     },
     svg: rows ? rowChart(chart) : barChart(chart),
     text: tableText({

@@ -53,7 +53,9 @@ export function tableHtml({ title, columns, rows, note }: TableOptions): string 
   const head = columns.every((name) => name === "")
     ? ""
     : `<thead><tr>${
-      columns.map((name, i) => `<th style="${style(i)}">${escapeHtml(name)}</th>`).join("")
+      columns.map((name, i) =>
+        `<th style="white-space:nowrap;${style(i)}">${escapeHtml(name)}</th>`
+      ).join("")
     }</tr></thead>`;
   const body = rows.map((row) =>
     `<tr>${
