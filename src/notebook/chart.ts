@@ -11,6 +11,20 @@ const VEGA_LITE = "application/vnd.vegalite.v5+json";
 /** Colours of series, as in `report.html`. */
 export const COLOURS: readonly string[] = ["#2f6fb5", "#e08a2c", "#4f9d69", "#9a62b5"];
 
+const INK = "#1c2430", SOFT = "#5b6676", GRID = "#dfe4ea";
+
+/** White paper and its ink, or a dark theme would write white on white. */
+const CONFIG = {
+  background: "white",
+  title: { color: INK },
+  axis: { labelColor: SOFT, titleColor: INK, gridColor: GRID, domainColor: SOFT, tickColor: SOFT },
+  legend: { labelColor: INK, titleColor: INK },
+  text: { color: INK },
+  view: { stroke: null },
+  mark: { color: COLOURS[0] },
+  range: { category: COLOURS },
+} as const;
+
 /** What a chart is made of. */
 export interface ChartOptions {
   readonly title: string;
@@ -32,18 +46,17 @@ export function chartView({ title, spec, svg, text }: ChartOptions): View {
       title: { text: title, anchor: "start" },
       width: 560,
       height: 220,
-      background: "white",
       padding: 8,
-      config: { view: { stroke: null }, range: { category: COLOURS }, mark: { color: COLOURS[0] } },
+      config: CONFIG,
       ...spec,
     },
   });
 }
 
-const STYLE = "text{fill:#1c2430;font:12px system-ui,sans-serif}" +
-  ".tick,.value,.legend{fill:#5b6676;font-size:11px}.title{font-weight:600;font-size:13px}" +
-  ".grid{stroke:#dfe4ea}.mark{stroke:#5b6676;stroke-dasharray:4 3}" +
-  ".whisker{stroke:#1c2430;fill:none;opacity:.65}.line{fill:none;stroke-width:2}" +
+const STYLE = `text{fill:${INK};font:12px system-ui,sans-serif}` +
+  `.tick,.value,.legend{fill:${SOFT};font-size:11px}.title{font-weight:600;font-size:13px}` +
+  `.grid{stroke:${GRID}}.mark{stroke:${SOFT};stroke-dasharray:4 3}` +
+  `.whisker{stroke:${INK};fill:none;opacity:.65}.line{fill:none;stroke-width:2}` +
   COLOURS.map((colour, i) => `.s${i}{fill:${colour}}.line.s${i}{fill:none;stroke:${colour}}`)
     .join("");
 

@@ -56,9 +56,7 @@ export async function runEval(
     const { success } = await child.status;
     signal.throwIfAborted();
     if (!success) {
-      throw new FormatError(`Cannot evaluate: ${(await said).trim()}`, {
-        file: options.output_dir,
-      });
+      throw new ToolError(`Cannot evaluate: ${(await said).trim()}`, "deno task eval");
     }
     await display.finish(show(total, total));
     return options.output_dir;

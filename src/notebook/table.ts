@@ -20,10 +20,11 @@ export interface TableOptions {
   readonly note?: string;
 }
 
-/** Characters of a cell in the plain text. */
-const TEXT_WIDTH = 60;
+/** Characters of a cell in the plain text; code is there in full in the HTML. */
+const TEXT_WIDTH = { code: 60, words: 300 } as const;
 
-const COLOURS = { good: "#1d7a3f", bad: "#b3372b", soft: "#7a8594" } as const;
+/** Readable on light and on dark paper. */
+const COLOURS = { good: "#2b9152", bad: "#d0493c", soft: "#808b99" } as const;
 
 /** A view of a table. Numbers stand right, all else left. */
 export function tableView(options: TableOptions): View {
@@ -99,5 +100,7 @@ export function tableText({ title, columns, rows, note }: TableOptions): string 
 function cellText(cell: Cell): string {
   const whole = cell === null ? "" : typeof cell === "object" ? cell.text : String(cell);
   const line = whole.replace(/\s+/g, " ").trim();
-  return line.length > TEXT_WIDTH ? `${line.slice(0, TEXT_WIDTH - 1)}…` : line;
+  const code = typeof cell === "object" && cell?.as === "code";
+  const width = code ? TEXT_WIDTH.code : TEXT_WIDTH.words;
+  return line.length > width ? `${line.slice(0, width - 1)}…` : line;
 }

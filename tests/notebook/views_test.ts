@@ -37,7 +37,9 @@ Deno.test("tables: HTML is escaped, numbers stand right, text is aligned and cut
       "n & m",
     ].join("\n"),
   );
-  const long = textOf(tableView({ columns: ["x"], rows: [["y".repeat(99)]] }));
+  const long = textOf(
+    tableView({ columns: ["x"], rows: [[{ text: "y".repeat(99), as: "code" }]] }),
+  );
   assertEquals(long, `x\n${"y".repeat(59)}…`);
 });
 
