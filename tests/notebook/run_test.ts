@@ -92,6 +92,15 @@ Deno.test("notebooks: committed without outputs, for the Deno kernel, importing 
   }
 });
 
+Deno.test("notebooks: the walkthrough has the cells of the first, with outputs", async () => {
+  const [first, rendered] = await Promise.all(
+    [NAMES[0], "walkthrough"].map((name) => readNotebook(join(ROOT, "notebooks", `${name}.ipynb`))),
+  );
+  const sources = ({ cells }: NotebookFile) => cells.map(({ source }) => textOf(source));
+  assertEquals(sources(rendered), sources(first), "run deno task notebook --render");
+  assertAllShown(rendered);
+});
+
 Deno.test("notebooks: the cells of each are right TypeScript", async () => {
   const folder = await Deno.makeTempDir({ dir: join(ROOT, "notebooks"), prefix: ".check-" });
   try {
