@@ -57,7 +57,11 @@ async function renderWalkthrough({ program }: Jupyter): Promise<void> {
   const done = await thisComputer.run([program, ...execute]);
   if (!done?.success) {
     const reason = done?.stderr.trim() || "Jupyter is gone";
-    throw new ToolError(`Cannot run ${SOURCE}: ${reason}`, program);
+    throw new ToolError(
+      `Cannot run ${SOURCE}: ${reason}; where nbconvert is missing, install it (pip: nbconvert, ` +
+        "Debian: jupyter-nbconvert)",
+      program,
+    );
   }
   await writeFileAtomic(WALKTHROUGH, withoutTimes(done.stdout));
   console.log(`Written to ${WALKTHROUGH}`);
