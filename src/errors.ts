@@ -209,3 +209,14 @@ export class BackendError extends Error {
     this.status = at.status;
   }
 }
+
+/** A program that a task needs is not installed, or failed. */
+export class ToolError extends Error {
+  override readonly name = "ToolError";
+  readonly program: string;
+
+  constructor(message: string, program: string, options?: ErrorOptions) {
+    super(message, options);
+    this.program = program;
+  }
+}

@@ -61,6 +61,7 @@ export {
   KernelError,
   ShapeError,
   SqlError,
+  ToolError,
   TrainingError,
 } from "./errors.ts";
 export { openDevice } from "./device/open.ts";
@@ -110,3 +111,34 @@ export type { Predictor } from "./eval/predictor.ts";
 export { webgpuPredictor } from "./eval/backends/webgpu.ts";
 export { summarise } from "./eval/summary.ts";
 export { compareRuns } from "./eval/compare.ts";
+export { DEMO_DATABASES, demoDatabase } from "./data/demo_database.ts";
+
+// For notebooks: what a cell shows or does with a display that updates in place.
+export { environmentView, type Notebook, openNotebook } from "./notebook/notebook.ts";
+export { notebookSettings, type RunSettings } from "./notebook/settings.ts";
+export { show } from "./notebook/kernel.ts";
+export type { View } from "./notebook/view.ts";
+export { lengthChart, recordsTable, tokenView } from "./notebook/data_view.ts";
+export { planView } from "./notebook/plan_view.ts";
+export { lossChart, samplesTable, type TrainingResult, trainLive } from "./notebook/train_live.ts";
+export { filesTable } from "./notebook/files_view.ts";
+export { askModel } from "./notebook/ask.ts";
+export { validateSetup, type Validation } from "./notebook/validate.ts";
+export { requirePassed } from "./notebook/check_list.ts";
+export { demoAnalysis } from "./notebook/demo_analysis.ts";
+export { type EvalRun, readEval, runEval } from "./notebook/eval_task.ts";
+export {
+  arrowTable,
+  compareEvals,
+  differenceTable,
+  flipsTable,
+  lossCurves,
+  predictionsTable,
+  scoresTable,
+} from "./notebook/analyse.ts";
+export {
+  accuracyChart,
+  componentsChart,
+  errorsChart,
+  latencyChart,
+} from "./notebook/eval_charts.ts";

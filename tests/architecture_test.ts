@@ -21,6 +21,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   eval: 4,
   train: 5,
   cli: 6,
+  notebook: 7,
 };
 
 /** The host file of a kernel whose name does not begin with that of its host. */

@@ -12,6 +12,7 @@ import {
   KernelError,
   ShapeError,
   SqlError,
+  ToolError,
   TrainingError,
 } from "../errors.ts";
 
@@ -34,6 +35,7 @@ const KNOWN = [
   ShapeError,
   SqlError,
   BackendError,
+  ToolError,
 ];
 
 /** The exit code and message for what a task threw: the stack only where the error is a surprise. */

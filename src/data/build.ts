@@ -5,12 +5,13 @@
  * @module
  */
 import { join } from "node:path";
-import { FormatError } from "../errors.ts";
+import { ConfigError, FormatError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic.ts";
+import { lockFolder } from "../formats/folder_lock.ts";
 import { loadBuilder } from "../sql/build.ts";
 import { collect, type Collected, type CollectOptions } from "./collect.ts";
 import { createDatabases } from "./databases.ts";
-import type { Dataset, DatasetSource, Split } from "./example.ts";
+import type { Dataset, DatasetPart, DatasetSource, Split } from "./example.ts";
 import { createRecordMaker } from "./make_record.ts";
 import { createConverter } from "./postgres.ts";
 import type { PromptWording, SqlDialect } from "./question.ts";
@@ -54,6 +55,8 @@ export async function buildDataset(
 ): Promise<DataReport> {
   const { outDir, timeoutMs = 5000, valRatio = 0.1, testRatio = 0 } = options;
   const parts = await dataset.open(source);
+  await refuseOverwriting(parts, outDir);
+  using _lock = await lockFolder(outDir);
   const build = await loadBuilder();
   using databases = createDatabases();
   using validator = createValidator({ build, databases, timeoutMs });
@@ -87,6 +90,25 @@ export async function buildDataset(
   await distribute(spool, splits, outDir);
   await writeFileAtomic(join(outDir, "data_report.json"), `${JSON.stringify(report, null, 2)}\n`);
   return report;
+}
+
+/** Throws ConfigError where a file that is read is one that would be written. */
+async function refuseOverwriting(parts: readonly DatasetPart[], outDir: string): Promise<void> {
+  const realPath = (path: string) => Deno.realPath(path).catch(() => null);
+  const written = new Map<string, string>();
+  for (const split of SPLITS) {
+    const path = join(outDir, `${split}.jsonl`);
+    const real = await realPath(path);
+    if (real !== null) written.set(real, path);
+  }
+  for (const { file } of parts) {
+    const path = written.get(await realPath(file) ?? "");
+    if (path === undefined) continue;
+    throw new ConfigError([
+      `Cannot build into ${outDir}: ${path} is a file of the data set and would be overwritten; ` +
+      "give another --out_dir",
+    ]);
+  }
 }
 
 function reportOn(

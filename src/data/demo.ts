@@ -9,10 +9,12 @@ import { type Random, random } from "./random.ts";
 import type { InstructionRecord } from "./record.ts";
 
 /** What a column holds: text values, a range of whole numbers, or the `id` of another table. */
-type Column = readonly string[] | readonly [low: number, high: number] | string;
-type Schema = Readonly<Record<string, Readonly<Record<string, Column>>>>;
+export type Column = readonly string[] | readonly [low: number, high: number] | string;
+/** Columns by table. */
+export type Schema = Readonly<Record<string, Readonly<Record<string, Column>>>>;
 
-const SCHEMAS: Readonly<Record<string, Schema>> = {
+/** The schemas that questions are about. */
+export const SCHEMAS: Readonly<Record<string, Schema>> = {
   shop: {
     products: {
       name: ["kettle", "desk lamp", "office chair", "notebook", "backpack"],

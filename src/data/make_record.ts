@@ -74,7 +74,10 @@ export function createRecordMaker(
     if (seen.has(key)) return drop("duplicate", "an earlier row says the same");
     seen.add(key);
     const verdict = await validator.check({ ...before, database });
-    const after = convert ? await converted(convert, { ...before, written, database }) : before;
+    const own = prompt ? null : written;
+    const after = convert
+      ? await converted(convert, { ...before, written: own, database })
+      : before;
     if ("fault" in after) return drop("not_converted", after.fault, verdict);
     const input = prompt?.input ?? schemaQuestion(after.ddl!, question, evidence);
     const meta = verdict.invalid
@@ -102,7 +105,7 @@ async function converted(
   const { written, sql, database } = row;
   return written
     ? await convert({ written, sql, database })
-    : { fault: "its schema is known only as a part of its prompt" };
+    : { fault: "unsupported: its prompt is a text of its own, which is not converted" };
 }
 
 function groupsOf(example: Example, written: WrittenSchema | null): readonly string[] {

@@ -9,7 +9,7 @@ import { type DdlOptions, formatDdl, type SampleValues } from "../sql/ddl.ts";
 import { fitSchema } from "../sql/fit.ts";
 import type { DatabaseSchema } from "../sql/schema.ts";
 import type { Databases } from "./databases.ts";
-import type { Example } from "./example.ts";
+import type { Example, ExampleDatabase } from "./example.ts";
 
 /** How schemas are written. */
 export interface SchemaOptions {
@@ -50,13 +50,17 @@ export function createSchemaWriter(
   };
   const samplesOf = new Map<string, SampleValues>();
 
-  async function sample(path: string | undefined, schema: DatabaseSchema) {
-    if (sampleValues === 0 || path === undefined) return undefined;
+  async function sample(database: ExampleDatabase | undefined, schema: DatabaseSchema) {
+    // Under other names than the schema's the file tells nothing about its columns.
+    if (sampleValues === 0 || database === undefined || database.sql !== undefined) {
+      return undefined;
+    }
+    const { path } = database;
     const known = samplesOf.get(path);
     if (known) return known;
-    const database = await databases.open(path);
-    if (database instanceof FormatError) return undefined; // the validator reports it
-    const samples = await readSampleValues(database, schema, { perColumn: sampleValues });
+    const opened = await databases.open(path);
+    if (opened instanceof FormatError) return undefined; // the validator reports it
+    const samples = await readSampleValues(opened, schema, { perColumn: sampleValues });
     samplesOf.set(path, samples);
     return samples;
   }
@@ -92,7 +96,7 @@ export function createSchemaWriter(
     }
     const schema = example.schema ?? await readSchema(database?.path, databases);
     if (schema === null || schema instanceof FormatError) return schema;
-    return write(schema, { style, sampleValues: await sample(database?.path, schema) }, example);
+    return write(schema, { style, sampleValues: await sample(database, schema) }, example);
   };
 }
 

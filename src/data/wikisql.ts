@@ -4,8 +4,9 @@
  * @module
  */
 import { join } from "node:path";
-import { FormatError } from "../errors.ts";
+import { FormatError, SqlError } from "../errors.ts";
 import { isJsonObject } from "../formats/json.ts";
+import { openDatabase } from "../sql/sandbox.ts";
 import type { DatabaseSchema } from "../sql/schema.ts";
 import type { Dataset, DatasetPart, DatasetSource, Example, Place, Row } from "./example.ts";
 import { badRow, contentId, readRow, textField } from "./fields.ts";
@@ -40,6 +41,8 @@ interface WikiTable {
   /** Names as the table has them, or with a number where two are the same. */
   readonly columns: readonly string[];
   readonly real: readonly boolean[];
+  /** Whether its texts are in lower case. */
+  readonly lowerCase?: boolean;
 }
 
 async function openPart(file: SplitFile, source: DatasetSource): Promise<DatasetPart> {
@@ -61,9 +64,13 @@ async function openPart(file: SplitFile, source: DatasetSource): Promise<Dataset
     file: file.path,
     async *rows() {
       const tables = await readTables(tablesPath);
+      const database = databasePath === null ? null : {
+        path: databasePath,
+        numbered: await hasNumberedColumns(databasePath, tables),
+      };
       const part = partOf(
         file,
-        ({ row, value }) => readQuestion(value, { file: file.path, row }, tables, databasePath),
+        ({ row, value }) => readQuestion(value, { file: file.path, row }, tables, database),
       );
       yield* part.rows();
     },
@@ -88,6 +95,32 @@ async function readTables(path: string): Promise<Map<string, WikiTable>> {
   return tables;
 }
 
+/** A database beside the questions. */
+interface WikiDatabase {
+  readonly path: string;
+  /** Its columns are col0, col1, … and its texts in lower case, as in WikiSQL's own. */
+  readonly numbered: boolean;
+}
+
+async function hasNumberedColumns(
+  path: string,
+  tables: ReadonlyMap<string, WikiTable>,
+): Promise<boolean> {
+  const headed = tables.entries().find(([, { columns }]) => !columns.includes("col0"));
+  if (headed === undefined) return false;
+  try {
+    using database = await openDatabase(path);
+    return await database.check(`SELECT t.col0 FROM ${quoteName(tableName(headed[0]))} t`) === null;
+  } catch (error) {
+    if (error instanceof FormatError || error instanceof SqlError) return false; // told for each row
+    throw error;
+  }
+}
+
+function tableName(id: string): string {
+  return `table_${id.replaceAll("-", "_")}`;
+}
+
 function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
@@ -108,7 +141,7 @@ function readQuestion(
   value: unknown,
   place: Place,
   tables: ReadonlyMap<string, WikiTable>,
-  databasePath: string | null,
+  database: WikiDatabase | null,
 ): Row {
   return readRow(value, place, (fields): Example => {
     const question = textField(fields, ["question"], "no_question");
@@ -116,19 +149,29 @@ function readQuestion(
     const table = tables.get(id);
     if (!table) return badRow("no_schema", `there is no table ${id}`);
     if (!isJsonObject(fields.sql)) return badRow("no_sql", "sql is missing");
-    const name = `table_${id.replaceAll("-", "_")}`;
-    const sql = renderQuery(fields.sql, name, table, (column) => table.columns[column]);
+    const name = tableName(id);
+    const sql = renderQuery(fields.sql, name, table);
     return {
       id: contentId(NAME, id, question, sql),
       question,
       schema: tableSchema(name, table),
       sql,
       groups: [id],
-      ...(databasePath === null ? {} : { database: { path: databasePath } }),
+      ...(database === null ? {} : {
+        database: {
+          path: database.path,
+          ...(database.numbered ? { sql: renderQuery(fields.sql, name, numbered(table)) } : {}),
+        },
+      }),
       meta: { table_id: id },
       place,
     };
   });
+}
+
+/** The table as WikiSQL's own database has it. */
+function numbered({ columns, real }: WikiTable): WikiTable {
+  return { columns: columns.map((_, i) => `col${i}`), real, lowerCase: true };
 }
 
 function tableSchema(name: string, { columns, real }: WikiTable): DatabaseSchema {
@@ -153,8 +196,7 @@ function tableSchema(name: string, { columns, real }: WikiTable): DatabaseSchema
 function renderQuery(
   { sel, agg, conds }: Readonly<Record<string, unknown>>,
   table: string,
-  { columns, real }: WikiTable,
-  nameOf: (column: number) => string,
+  { columns, real, lowerCase = false }: WikiTable,
 ): string {
   const column = (index: unknown): number =>
     typeof index === "number" && columns[index] !== undefined
@@ -169,9 +211,11 @@ function renderQuery(
     const index = column(condition[0]);
     const operator = OPERATORS[condition[1] as number] ??
       badRow("bad_row", `there is no operator ${condition[1]}`);
-    return `${quoteName(nameOf(index))} ${operator} ${literal(condition[2], real[index])}`;
+    return `${quoteName(columns[index])} ${operator} ${
+      literal(lowerCase ? lowered(condition[2]) : condition[2], real[index])
+    }`;
   });
-  const selected = quoteName(nameOf(column(sel)));
+  const selected = quoteName(columns[column(sel)]);
   const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
   return `SELECT ${aggregate === "" ? selected : `${aggregate}(${selected})`} ` +
     `FROM ${quoteName(table)}${where}`;
@@ -186,6 +230,10 @@ function literal(value: unknown, real: boolean): string {
     if (/^-?\d+(\.\d+)?$/.test(digits)) return digits;
   }
   return `'${String(value).replaceAll("'", "''")}'`;
+}
+
+function lowered(value: unknown): unknown {
+  return typeof value === "string" ? value.toLowerCase() : value;
 }
 
 function quoteName(name: string): string {

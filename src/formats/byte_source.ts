@@ -63,9 +63,11 @@ export function lfsPointerError(path: string): FormatError {
 
 async function open(path: string, stack: DisposableStack) {
   try {
-    const file = stack.use(await Deno.open(path, { read: true }));
-    const info = await file.stat();
-    if (info.isFile) return { file, byteLength: info.size };
+    // Asked first, for opening a named pipe would wait for who writes to it.
+    if ((await Deno.stat(path)).isFile) {
+      const file = stack.use(await Deno.open(path, { read: true }));
+      return { file, byteLength: (await file.stat()).size };
+    }
   } catch (error) {
     const reason = openFailure(error);
     if (!reason) throw error;
@@ -82,6 +84,9 @@ function openFailure(error: unknown): string | null {
   }
   if (error instanceof Deno.errors.PermissionDenied) {
     return "permission is denied; make the file readable for this user";
+  }
+  if (error instanceof Deno.errors.FilesystemLoop) {
+    return "its links lead in a circle; give the path of a file";
   }
   return null;
 }

@@ -11,7 +11,7 @@ import type { CountedRecord } from "../../src/data/count_lengths.ts";
 import { type InstructionRecord, readRecords } from "../../src/data/record.ts";
 import { DATASETS } from "../../src/data/registry.ts";
 import type { DataReport } from "../../src/data/report.ts";
-import { FormatError } from "../../src/errors.ts";
+import { ConfigError, FormatError } from "../../src/errors.ts";
 import { LAYOUTS, withLayout, writeDatabase, writeHarbours } from "./sets.ts";
 
 type Files = Readonly<Record<string, string | Uint8Array>>;
@@ -351,5 +351,55 @@ Deno.test("an abort ends the build and leaves nothing", async () => {
     };
     await assertRejects(() => buildIn(folder, "sql-create-context", options), DOMException);
     assertEquals(await bytesOf(join(folder, "out")), {});
+  });
+});
+
+Deno.test("a folder with files of the data set is not built into", async () => {
+  await withLayout(LAYOUTS.alpaca, async (folder) => {
+    const before = await Deno.readTextFile(join(folder, "train.jsonl"));
+    await Deno.symlink(folder, join(folder, "link"));
+    for (const outDir of [folder, join(folder, "link")]) {
+      const error = await assertRejects(() => buildIn(folder, "alpaca", { outDir }), ConfigError);
+      assertStringIncludes(error.message, "would be overwritten");
+    }
+    assertEquals(await Deno.readTextFile(join(folder, "train.jsonl")), before);
+  });
+});
+
+Deno.test("two builds into one folder: one after the other, none mixed with the other", async () => {
+  await withLayout(context(...many(40)), async (folder) => {
+    const builds = [1, 2, 3].map((seed) => buildIn(folder, "sql-create-context", { seed }));
+    await Promise.all(builds);
+    const { report, out } = await buildIn(folder, "sql-create-context", { seed: 3 });
+    const rows = await readRecords(join(out, "train.jsonl"));
+    assertEquals(rows.length, report.splits.train!.rows);
+    const names = Array.from(Deno.readDirSync(out), ({ name }) => name).sort();
+    assertEquals(names, ["data_report.json", "train.jsonl", "val.jsonl"]);
+  });
+});
+
+Deno.test("WikiSQL's own database, with col0 and texts in lower case, runs the queries", async () => {
+  await withLayout(LAYOUTS.wikisql, async (folder) => {
+    writeDatabase(
+      join(folder, "train.db"),
+      `CREATE TABLE "table_1_10015132_11" (col0 TEXT, col1 REAL, col2 REAL, col3 TEXT);
+       INSERT INTO "table_1_10015132_11" VALUES ('ann', 7, 2.0, 'o''neil');`,
+    );
+    const schema = { sampleValues: 2 };
+    const { report, records } = await buildIn(folder, "wikisql", { valRatio: 0, schema });
+    const { executed, empty_results, failed } = report.validation;
+    assertEquals({ executed, empty_results, failed }, { executed: 2, empty_results: 0, failed: 0 });
+    const [{ input, output }] = await records("train");
+    assertStringIncludes(input, "Player TEXT");
+    assert(!input.includes("--"), input);
+    assertStringIncludes(output, '"Player"');
+  });
+});
+
+Deno.test("--dialect postgres: records with a prompt of their own are left out, not mixed", async () => {
+  const options = { dialect: "postgres", valRatio: 0 } as const;
+  await withLayout(LAYOUTS.alpaca, async (folder) => {
+    const error = await assertRejects(() => buildIn(folder, "alpaca", options), FormatError);
+    assertStringIncludes(error.message, "a text of its own, which is not converted");
   });
 });

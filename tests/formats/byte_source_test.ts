@@ -74,3 +74,15 @@ Deno.test("using closes the file", async () => {
   }
   await assertRejects(() => slice(0, 4), Deno.errors.BadResource);
 });
+
+Deno.test({
+  name: "a named pipe is refused at once",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    using folder = temporaryFolder();
+    const path = folder.join("pipe");
+    const { success } = await new Deno.Command("mkfifo", { args: [path] }).output();
+    assertEquals(success, true);
+    await assertRejects(() => openFile(path), FormatError, "it is not a file");
+  },
+});

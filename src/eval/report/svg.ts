@@ -38,9 +38,10 @@ export interface BarChart {
   readonly tick: (value: number) => string;
 }
 
-const WIDTH = 680;
-const LEFT = 46;
-const TOP = 34;
+/** The size of a chart's coordinates, and where its plot begins. */
+export const WIDTH = 680;
+export const LEFT = 46;
+export const TOP = 34;
 
 /** Upright bars, such as shares by hardness. */
 export function barChart({ title, groups, series, max, tick }: BarChart): string {
@@ -180,7 +181,8 @@ export function niceStep(value: number): number {
   return unit * ([1, 2, 5].find((factor) => factor * unit >= value * (1 - 1e-9)) ?? 10);
 }
 
-function axis(
+/** What `draw` makes of each mark of an axis from 0 to `max`. */
+export function axis(
   max: number,
   tick: (value: number) => string,
   draw: (value: number, text: string) => string,
@@ -200,7 +202,8 @@ function whisker({ low, high }: Bar, at: (value: number) => { x: number; y: numb
   return `<path class="whisker" d="${end(from)}${end(to)}M${px(to.x)} ${px(to.y)}V${px(from.y)}"/>`;
 }
 
-function legend(series: readonly string[]): string[] {
+/** The names of the series with their colours. */
+export function legend(series: readonly string[]): string[] {
   let x = LEFT;
   return series.map((name, index) => {
     const at = x;
@@ -210,11 +213,13 @@ function legend(series: readonly string[]): string[] {
   });
 }
 
-function frame(title: string, height: number, parts: readonly string[]): string {
+/** The chart around its parts. */
+export function frame(title: string, height: number, parts: readonly string[]): string {
   return `<svg viewBox="0 0 ${WIDTH} ${px(height)}" role="img" aria-label="${escapeHtml(title)}">` +
     `${parts.join("\n")}</svg>`;
 }
 
-function px(value: number): string {
+/** A coordinate, to a tenth. */
+export function px(value: number): string {
   return String(Math.round(value * 10) / 10);
 }

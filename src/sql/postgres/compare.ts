@@ -6,6 +6,7 @@
 import { castDigits, looksNumeric, numberOrGreater } from "./number.ts";
 import {
   asText,
+  foldable,
   isNumber,
   isText,
   known,
@@ -129,6 +130,7 @@ export function like(
   const text = asText(known(x, "LIKE"), "LIKE");
   const by = asText(known(pattern, "LIKE"), "LIKE");
   const caseless = by.literal !== undefined && !/[A-Za-z]/.test(by.literal);
+  if (!caseless) foldable(by, "LIKE");
   const word = `${not ? "NOT " : ""}${caseless ? "LIKE" : "ILIKE"}`;
   let ending = "";
   if (escape) {

@@ -19,6 +19,8 @@ export interface ColumnContents {
   readonly numberTexts: number;
   /** Texts that show that SQLite compares the column without regard to case or to blanks at the end. */
   readonly collated: number;
+  /** Texts with a character beyond ASCII, whose case SQLite leaves alone and PostgreSQL does not. */
+  readonly nonAscii: number;
   /** Texts of the form `2024-02-29` that are a date. */
   readonly dates: number;
   /** Texts of the form `2024-02-29 23:59:59` that are a time. */
@@ -46,6 +48,7 @@ const COUNTS: readonly (readonly [keyof ColumnContents, string])[] = [
     `((c = upper(c)) <> (c = upper(c) COLLATE BINARY) OR (c = lower(c)) <> (c = lower(c) COLLATE BINARY)
     OR c = c || ' ')`,
   ],
+  ["nonAscii", "length(c) <> length(CAST(c AS BLOB))"],
   // SQLite's own functions give a text back only if it is a date that exists.
   ["dates", "length(c) = 10 AND date(c) = c AND c > '0001'"],
   ["timestamps", "length(c) = 19 AND datetime(c) = c AND c > '0001'"],

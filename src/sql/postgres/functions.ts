@@ -8,6 +8,7 @@ import { asNumber } from "./number.ts";
 import {
   asText,
   cast,
+  foldable,
   isNumber,
   isText,
   known,
@@ -88,8 +89,8 @@ export const FUNCTIONS = new Map<string, Conversion>([
     ([x]) =>
       value(`LENGTH(${asText(x, "length()").sql})`, { kind: "integer", nullable: x.nullable }),
   ],
-  ["lower", ([x]) => text("LOWER", [x])],
-  ["upper", ([x]) => text("UPPER", [x])],
+  ["lower", ([x]) => text("LOWER", [foldable(x, "LOWER")])],
+  ["upper", ([x]) => text("UPPER", [foldable(x, "UPPER")])],
   ["trim", (operands) => text(operands.length > 1 ? "BTRIM" : "TRIM", operands)],
   ["ltrim", (operands) => text("LTRIM", operands)],
   ["rtrim", (operands) => text("RTRIM", operands)],

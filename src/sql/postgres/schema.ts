@@ -31,6 +31,8 @@ export interface PostgresColumn extends Column {
   readonly affinity: Affinity;
   /** Its texts are all integers, or all numbers, as far as the contents were read. */
   readonly digits?: "integer" | "number";
+  /** Some of its texts have characters beyond ASCII, as far as the contents were read. */
+  readonly nonAscii?: boolean;
   /** Its texts are all dates, or all times, of the one form that PostgreSQL writes. */
   readonly dates?: "date" | "timestamp";
 }
@@ -94,12 +96,43 @@ export function postgresDdl({ tables }: PostgresSchema): string {
     return `CREATE TABLE ${quoteIdentifier(name)} (\n  ${parts.join(",\n  ")}\n);\n`;
   });
   const links = tables.flatMap(({ name, foreignKeys }) =>
-    foreignKeys.map(({ columns, table, references }) =>
-      `ALTER TABLE ${quoteIdentifier(name)} ADD FOREIGN KEY ${list(columns)} ` +
-      `REFERENCES ${quoteIdentifier(table)} ${list(references)};\n`
-    )
+    foreignKeys.map((key) => `${linkStatement(name, key)}\n`)
   );
   return creations.join("\n") + links.map((link) => `\n${link}`).join("");
+}
+
+/**
+ * The schema with its tables in an order in which they can be created one after another, and the
+ * foreign keys that cannot be there yet, since tables point at each other, as statements to follow.
+ */
+export function inCreationOrder(
+  schema: PostgresSchema,
+): { readonly schema: PostgresSchema; readonly later: readonly string[] } {
+  const waiting = [...schema.tables];
+  const created = new Set<string>();
+  const tables: PostgresTable[] = [];
+  const later: string[] = [];
+  while (waiting.length > 0) {
+    const isThere = (name: string, table: Table) =>
+      created.has(lower(name)) || lower(name) === lower(table.name);
+    const ready = waiting.findIndex((table) =>
+      table.foreignKeys.every((key) => isThere(key.table, table))
+    );
+    const [table] = waiting.splice(Math.max(0, ready), 1);
+    const [now, then] = [true, false].map((wanted) =>
+      table.foreignKeys.filter((key) => isThere(key.table, table) === wanted)
+    );
+    tables.push({ ...table, foreignKeys: now });
+    later.push(...then.map((key) => linkStatement(table.name, key)));
+    created.add(lower(table.name));
+  }
+  return { schema: { ...schema, tables }, later };
+}
+
+function linkStatement(name: string, { columns, table, references }: ForeignKey): string {
+  const list = (names: readonly string[]) => `(${names.map(quoteIdentifier).join(", ")})`;
+  return `ALTER TABLE ${quoteIdentifier(name)} ADD FOREIGN KEY ${list(columns)} ` +
+    `REFERENCES ${quoteIdentifier(table)} ${list(references)};`;
 }
 
 /** SQLite compares names without regard to the case of ASCII letters. */
@@ -118,6 +151,7 @@ function postgresColumn(column: Column, counts: ColumnContents | undefined): Pos
     notNull: column.notNull && !counts?.nulls,
     kind,
     affinity: comparing === "blob" ? "none" : comparing,
+    ...(counts?.nonAscii ? { nonAscii: true } : {}),
     ...(kind === "text" && counts ? observedForms(counts) : {}),
   };
 }

@@ -93,6 +93,17 @@ export function isNumber({ kind }: Pick<Value, "kind">): boolean {
   return kind === "integer" || kind === "real" || kind === "numeric";
 }
 
+/** Throws where changing the case of `x` gives another text in PostgreSQL than in SQLite. */
+export function foldable(x: Value, purpose: string): Value {
+  // deno-lint-ignore no-control-regex -- the range of ASCII
+  const plainAscii = x.literal === undefined || /^[\x00-\x7f]*$/.test(x.literal);
+  if (plainAscii && !x.column?.nonAscii) return x;
+  throw new Refusal(
+    "function",
+    `${purpose} of letters beyond ASCII, whose case SQLite leaves alone`,
+  );
+}
+
 export function isText({ kind }: Pick<Value, "kind">): boolean {
   return kind === "text" || kind === "date" || kind === "timestamp";
 }

@@ -5,6 +5,7 @@
 import type { Database, SqlValue } from "../../../src/sql/database.ts";
 import { quoteIdentifier } from "../../../src/sql/ddl.ts";
 import { postgresDdl, type PostgresSchema } from "../../../src/sql/postgres/schema.ts";
+import type { DatabaseSchema, Table } from "../../../src/sql/schema.ts";
 
 /** What the child is asked for. */
 export type Request =
@@ -33,12 +34,19 @@ export class Postgres implements AsyncDisposable {
   #child: Child | undefined;
   #loaded: LoadRequest | undefined;
 
-  /** Creates the tables of a schema, with the rows that a SQLite database has of them. */
-  async load(schema: PostgresSchema, database?: Database): Promise<void> {
+  /**
+   * Creates the tables of a schema, with the rows that a SQLite database has of them; `ddl` are other
+   * statements that create them.
+   */
+  async load(
+    schema: DatabaseSchema,
+    database?: Database,
+    ddl = postgresDdl(schema as PostgresSchema),
+  ): Promise<void> {
     const tables = database
       ? await Promise.all(schema.tables.map((table) => copyText(table, database)))
       : [];
-    this.#loaded = { kind: "load", ddl: postgresDdl(schema), tables };
+    this.#loaded = { kind: "load", ddl, tables };
     await this.#reload();
   }
 
@@ -112,7 +120,7 @@ class Child {
 }
 
 async function copyText(
-  { name, columns }: PostgresSchema["tables"][number],
+  { name, columns }: Table,
   database: Database,
 ): Promise<{ table: string; text: string }> {
   const names = columns.map((column) => quoteIdentifier(column.name)).join(", ");

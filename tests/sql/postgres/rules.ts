@@ -409,4 +409,14 @@ export const REFUSED: readonly (readonly [sqlite: string, kind: RefusalKind, mes
     "syntax",
     'frames of windows are not converted, at "ROWS"',
   ],
+  [
+    "SELECT id FROM item WHERE s LIKE 'zür%'",
+    "function",
+    "LIKE of letters beyond ASCII, whose case SQLite leaves alone",
+  ],
+  [
+    "SELECT lower('Ö')",
+    "function",
+    "LOWER of letters beyond ASCII, whose case SQLite leaves alone",
+  ],
 ];

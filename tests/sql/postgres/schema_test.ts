@@ -3,7 +3,7 @@ import { FormatError } from "../../../src/errors.ts";
 import { formatDdl } from "../../../src/sql/ddl.ts";
 import { type ColumnContents, readContents } from "../../../src/sql/postgres/contents.ts";
 import { toPostgres } from "../../../src/sql/postgres/convert.ts";
-import { postgresDdl, postgresSchema } from "../../../src/sql/postgres/schema.ts";
+import { inCreationOrder, postgresDdl, postgresSchema } from "../../../src/sql/postgres/schema.ts";
 import { openDatabase } from "../../../src/sql/sandbox.ts";
 import type { DatabaseSchema } from "../../../src/sql/schema.ts";
 
@@ -21,6 +21,7 @@ const NOTHING: ColumnContents = {
   integerTexts: 0,
   numberTexts: 0,
   collated: 0,
+  nonAscii: 0,
   dates: 0,
   timestamps: 0,
 };
@@ -95,6 +96,40 @@ Deno.test("readContents: counts what the values of columns are", async () => {
     timestamps: 1,
   });
   assertEquals(counts.get("blank"), { ...NOTHING, nulls: 11 });
+});
+
+Deno.test("readContents: letters beyond ASCII are found out, and their case is left alone", async () => {
+  using database = await openDatabase({
+    ddl: `CREATE TABLE t (a TEXT, b TEXT); INSERT INTO t VALUES ('Zürich', 'Bern'), ('Genf', 'x');`,
+  });
+  const contents = await readContents(database);
+  assertEquals([...contents.get("t")!.values()].map(({ nonAscii }) => nonAscii), [1, 0]);
+  const schema = postgresSchema(await database.schema(), contents);
+  const kinds = [
+    "SELECT lower(a) FROM t",
+    "SELECT upper(b) FROM t",
+    "SELECT a FROM t WHERE a LIKE 'zü%'",
+    "SELECT a FROM t WHERE a LIKE 'ü%'",
+    "SELECT a FROM t WHERE a LIKE 'z%'",
+  ].map((sql) => {
+    const conversion = toPostgres(sql, schema);
+    return conversion.ok || conversion.reason.kind;
+  });
+  assertEquals(kinds, ["function", true, "function", true, true]);
+});
+
+Deno.test("inCreationOrder: what is pointed at comes first, circles are closed after", async () => {
+  using database = await openDatabase({
+    ddl: `CREATE TABLE a (id INTEGER PRIMARY KEY, b INTEGER REFERENCES b (id));
+      CREATE TABLE b (id INTEGER PRIMARY KEY, c INTEGER REFERENCES c (id));
+      CREATE TABLE c (id INTEGER PRIMARY KEY, c INTEGER REFERENCES c (id));
+      CREATE TABLE d (id INTEGER PRIMARY KEY, e INTEGER REFERENCES e (id));
+      CREATE TABLE e (id INTEGER PRIMARY KEY, d INTEGER REFERENCES d (id));`,
+  });
+  const { schema, later } = inCreationOrder(postgresSchema(await database.schema()));
+  assertEquals(schema.tables.map(({ name }) => name), ["c", "b", "a", "d", "e"]);
+  assertEquals(schema.tables.map(({ foreignKeys }) => foreignKeys.length), [1, 1, 1, 0, 1]);
+  assertEquals(later, ["ALTER TABLE d ADD FOREIGN KEY (e) REFERENCES e (id);"]);
 });
 
 Deno.test("readContents: a column with a collation of its own is found out and not compared", async () => {

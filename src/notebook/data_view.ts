@@ -1,0 +1,98 @@
+/**
+ * Records as tables, their lengths as a chart, and one record as the tokens that the model sees.
+ * @module
+ */
+import type { InstructionRecord } from "../data/record.ts";
+import { escapeHtml, histogram } from "../eval/report/svg.ts";
+import { countAnswered, encodeAnswered, type PromptStyle } from "../text/prompt.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { spreadOf } from "../data/report.ts";
+import { chartView } from "./chart.ts";
+import { tableView } from "./table.ts";
+import { type View, view } from "./view.ts";
+
+/** The first records with what the model is given and what it should answer. */
+export function recordsTable(records: readonly InstructionRecord[], count = 5): View {
+  return tableView({
+    title: `${Math.min(count, records.length)} of ${records.length} records`,
+    columns: ["id", "input", "output"],
+    rows: records.slice(0, count).map(({ id, input, output }) => [
+      id,
+      { text: input, as: "code" },
+      { text: output, as: "code" },
+    ]),
+  });
+}
+
+/** How many tokens records have, prompt and answer together, against what one may have. */
+export function lengthChart(
+  records: readonly InstructionRecord[],
+  tokenizer: Tokenizer,
+  { maxSeqLength, style }: { readonly maxSeqLength: number; readonly style?: PromptStyle },
+): View {
+  const values = records.map((record) => countAnswered(record, tokenizer, { style }));
+  const { p50, p95, max } = spreadOf(values) ?? { p50: 0, p95: 0, max: 0 };
+  const over = values.filter((value) => value > maxSeqLength).length;
+  const title = "Tokens of a record";
+  return chartView({
+    title,
+    spec: {
+      data: { values: values.map((tokens) => ({ tokens })) },
+      mark: { type: "bar", tooltip: true },
+      encoding: {
+        x: { field: "tokens", type: "quantitative", bin: { maxbins: 30 }, title: "tokens" },
+        y: { aggregate: "count", type: "quantitative", title: "records" },
+      },
+    },
+    svg: histogram({
+      title,
+      values,
+      tick: (value) => String(Math.round(value)),
+      marks: [{ value: p50, label: `median ${p50}` }, { value: p95, label: `p95 ${p95}` }],
+    }),
+    text: `median ${p50}, p95 ${p95}, longest ${max}; ` +
+      `${over} of ${values.length} have more than max_seq_length ${maxSeqLength}`,
+  });
+}
+
+/**
+ * A record token by token, as it is trained on: the prompt in grey, what the model learns to answer in
+ * colour, with the id of each token on hover. With `completionOnly` false, everything is learned.
+ */
+export function tokenView(
+  record: InstructionRecord,
+  tokenizer: Tokenizer,
+  { style, completionOnly = true }: { style?: PromptStyle; completionOnly?: boolean } = {},
+): View {
+  const { ids, answerStart } = encodeAnswered(record, tokenizer, { style });
+  const learnedFrom = completionOnly ? answerStart : 1;
+  const names = new Map([...tokenizer.specialTokens].map(([name, id]) => [id, name]));
+  const pieces = piecesOf(ids, tokenizer).map((text, i) => names.get(ids[i]) ?? text);
+  const summary = `${ids.length} tokens: ${learnedFrom} of prompt, ${
+    ids.length - learnedFrom
+  } learned`;
+  const spans = pieces.map((piece, i) => {
+    const learned = i >= learnedFrom;
+    const colour = learned ? ["#cfe6d6", "#b3d9bf"][i % 2] : ["#eceff3", "#dfe4ea"][i % 2];
+    const text = escapeHtml(piece.replaceAll("\n", "⏎\n"));
+    return `<span title="${i}: id ${ids[i]}${learned ? ", learned" : ""}" ` +
+      `style="background:${colour};color:#1c2430;border-radius:2px">${text}</span>`;
+  });
+  return view({
+    "text/plain": `${summary}\n${pieces.slice(0, learnedFrom).join("|")}\n→ ${
+      pieces.slice(learnedFrom).join("|")
+    }`,
+    "text/html": `<div style="margin:4px 0">${summary}</div>` +
+      `<pre style="white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.7">${
+        spans.join("")
+      }</pre>`,
+  });
+}
+
+/** The text that each id adds. Characters of several tokens stand with the last of them. */
+function piecesOf(ids: readonly number[], tokenizer: Tokenizer): string[] {
+  const stream = tokenizer.decodeStream();
+  const pieces = ids.map((id) => stream.push(id));
+  pieces[pieces.length - 1] += stream.flush();
+  return pieces;
+}

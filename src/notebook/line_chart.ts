@@ -1,0 +1,118 @@
+/**
+ * Line charts, such as losses by step.
+ * @module
+ */
+import { sparkline } from "../cli/format.ts";
+import {
+  axis,
+  escapeHtml,
+  frame,
+  LEFT,
+  legend,
+  niceStep,
+  px,
+  TOP,
+  WIDTH,
+} from "../eval/report/svg.ts";
+import { chartView } from "./chart.ts";
+import type { View } from "./view.ts";
+
+/** A line, or single points, of a chart. */
+export interface Series {
+  readonly name: string;
+  readonly points: readonly { readonly x: number; readonly y: number }[];
+}
+
+/** A line chart. */
+export interface LineChart {
+  readonly title: string;
+  readonly x: string;
+  readonly y: string;
+  readonly series: readonly Series[];
+  /** The end of the x axis; by default the last point. */
+  readonly maxX?: number;
+}
+
+/** A view of lines; points that are no finite numbers are left out. */
+export function lineChart(options: LineChart): View {
+  const { title, x, y } = options;
+  const series = options.series.map(({ name, points }) => ({
+    name,
+    points: points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)),
+  }));
+  const maxX = options.maxX ??
+    Math.max(1, ...series.flatMap(({ points }) => points.map((p) => p.x)));
+  const values = series.flatMap(({ name, points }) =>
+    points.map((p) => ({ x: p.x, y: p.y, name }))
+  );
+  return chartView({
+    title,
+    spec: {
+      data: { values },
+      mark: { type: "line", point: values.length < 60, tooltip: true },
+      encoding: {
+        x: { field: "x", type: "quantitative", title: x, scale: { domain: [0, maxX] } },
+        y: { field: "y", type: "quantitative", title: y, scale: { zero: true } },
+        color: {
+          field: "name",
+          type: "nominal",
+          title: null,
+          scale: { domain: series.map(({ name }) => name) },
+          legend: series.length > 1 ? { orient: "top" } : null,
+        },
+      },
+    },
+    svg: lineSvg({ title, x, y, series, maxX }),
+    text: series.map(describe).join("\n"),
+  });
+}
+
+function describe({ name, points }: Series): string {
+  if (points.length === 0) return `${name}: nothing yet`;
+  const values = points.map(({ y }) => y);
+  return `${name}: ${values[0].toFixed(4)} → ${values.at(-1)!.toFixed(4)}  ${
+    sparkline(values, 40)
+  }`;
+}
+
+const HEIGHT = 220;
+
+function lineSvg({ title, x: label, series, maxX }: Required<LineChart>): string {
+  const most = Math.max(0, ...series.flatMap(({ points }) => points.map(({ y }) => y))) || 1;
+  const step = niceStep(most / 5);
+  const maxY = step * Math.ceil(most / step);
+  const right = WIDTH - 16;
+  const bottom = TOP + HEIGHT;
+  const x = (value: number) => LEFT + (right - LEFT) * value / maxX;
+  const y = (value: number) => bottom - HEIGHT * value / maxY;
+  const number = (value: number) => String(Number(value.toPrecision(3)));
+  const rows = axis(maxY, number, (value, text) => {
+    const at = px(y(value));
+    return `<line class="grid" x1="${LEFT}" x2="${right}" y1="${at}" y2="${at}"/>` +
+      `<text class="tick" x="${LEFT - 6}" y="${px(y(value) + 4)}" text-anchor="end">${text}</text>`;
+  });
+  const columns = axis(
+    maxX,
+    number,
+    (value, text) =>
+      `<text class="tick" x="${px(x(value))}" y="${
+        bottom + 16
+      }" text-anchor="middle">${text}</text>`,
+  );
+  const lines = series.map(({ points }, i) => {
+    const path = points.map((p) => `${px(x(p.x))},${px(y(p.y))}`);
+    const dots = points.length < 60
+      ? path.map((p) => `<circle class="s${i}" r="2.5" cx="${p.replace(",", '" cy="')}"/>`)
+      : [];
+    return `<polyline class="line s${i}" points="${path.join(" ")}"/>${dots.join("")}`;
+  });
+  const below = `<text class="tick" x="${px((LEFT + right) / 2)}" y="${bottom + 32}" ` +
+    `text-anchor="middle">${escapeHtml(label)}</text>`;
+  return frame(title, bottom + 40, [
+    ...(series.length > 1 ? legend(series.map(({ name }) => name)) : []),
+    ...rows,
+    ...columns,
+    below,
+    ...lines,
+  ]);
+}

@@ -1,0 +1,86 @@
+/**
+ * The settings of a notebook's run: those of `deno task train`, with a switch for a quick look.
+ * @module
+ */
+import { hubEnvironment } from "../cli/hub_environment.ts";
+import { formatBytes } from "../cli/format.ts";
+import { downloadModel } from "../formats/hub.ts";
+import { isHubName } from "../formats/hub_repo.ts";
+import { resolveTrainConfig, type TrainConfig } from "../train/config.ts";
+import { prepareSmoke, SMOKE_DEFAULTS } from "../train/smoke.ts";
+import { interruptible, liveDisplay, type SendDisplay } from "./kernel.ts";
+import { view } from "./view.ts";
+
+/** What a fast run is limited to: enough to see every part work. */
+const FAST = { max_steps: 20, max_train_samples: 256, max_val_samples: 16 } as const;
+
+/** What a run is made from. */
+export interface RunSettings {
+  readonly config: TrainConfig;
+  /** The folder of the model that `config.base_model` names. */
+  readonly modelDirectory: string;
+}
+
+/** How settings are made. */
+export interface SettingsOptions {
+  /** A few steps over a few records, to see that all works. Default false. */
+  readonly fastDev?: boolean;
+  readonly send?: SendDisplay;
+}
+
+/**
+ * The settings of a run. `values` are options of `deno task train`; with `smoke: true`, the small
+ * built-in model and generated records stand in for what is not given. A `base_model` that is no folder
+ * but a name on the Hugging Face Hub is downloaded once, with its progress shown.
+ * Throws {@linkcode ConfigError} with all that is wrong.
+ */
+export async function notebookSettings(
+  values: Partial<TrainConfig>,
+  { fastDev = false, send }: SettingsOptions = {},
+): Promise<RunSettings> {
+  const given = resolveTrainConfig([
+    ...(values.smoke ? [{ source: "defaults" as const, values: SMOKE_DEFAULTS }] : []),
+    { source: "options", name: "this cell", values },
+  ]);
+  const fast = fastDev ? { ...given, ...fastLimits(given) } : given;
+  const config = fast.smoke ? await prepareSmoke(fast) : fast;
+  return { config, modelDirectory: await localModel(config.base_model!, send) };
+}
+
+/** Limits of a fast run, where the settings have none that are lower. */
+function fastLimits(config: TrainConfig): Partial<TrainConfig> {
+  const least = (own: number | null, limit: number) =>
+    own === null || own < 1 ? limit : Math.min(own, limit);
+  return {
+    max_steps: least(config.max_steps, FAST.max_steps),
+    max_train_samples: least(config.max_train_samples, FAST.max_train_samples),
+    max_val_samples: least(config.max_val_samples, FAST.max_val_samples),
+  };
+}
+
+async function localModel(name: string, send?: SendDisplay): Promise<string> {
+  const info = await Deno.stat(name).catch(() => null);
+  if (info !== null || !isHubName(name)) return name;
+  const display = liveDisplay({ send });
+  const say = (text: string) => view({ "text/plain": text });
+  const environment = await hubEnvironment();
+  const { directory } = await interruptible((signal) =>
+    downloadModel(name, {
+      ...environment,
+      signal,
+      onEvent: (event) => {
+        if (event.type !== "progress") return;
+        const { totalReceived, totalSize, file } = event;
+        display.update(() =>
+          say(
+            `Downloading ${name}: ${formatBytes(totalReceived)} of ${
+              formatBytes(totalSize)
+            }, ${file}`,
+          )
+        );
+      },
+    })
+  );
+  await display.finish(say(`${name} is in ${directory}`));
+  return directory;
+}

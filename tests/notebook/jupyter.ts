@@ -1,0 +1,106 @@
+/**
+ * A real Jupyter client for tests: a Python environment of its own with pinned packages, the Deno kernel
+ * of this very Deno, and a copy of the notebooks, all in a temporary folder.
+ * @module
+ */
+import { join } from "node:path";
+import { ROOT } from "../cli/support.ts";
+
+/** What is installed. Its dependencies come as pip chooses them. */
+const PACKAGES = ["nbclient==0.11.0", "jupyter_client==8.10.0", "nbformat==5.11.1"];
+
+/** A notebook cell as it stands in the file. */
+export interface NotebookCell {
+  readonly cell_type: "code" | "markdown";
+  readonly source: string | readonly string[];
+  readonly outputs?: readonly NotebookOutput[];
+}
+
+/** An output of a cell. */
+export interface NotebookOutput {
+  readonly output_type: "stream" | "display_data" | "execute_result" | "error";
+  readonly name?: string;
+  readonly text?: string | readonly string[];
+  readonly data?: Readonly<Record<string, unknown>>;
+  readonly ename?: string;
+  readonly evalue?: string;
+}
+
+/** A notebook file. */
+export interface NotebookFile {
+  readonly cells: readonly NotebookCell[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** An installed client. */
+export interface Jupyter {
+  /** The copy of the project: `notebooks/`, and `outputs/` that they write. */
+  readonly folder: string;
+  /** Runs `run.py` and returns what it printed. */
+  run(...args: readonly string[]): Promise<string>;
+  [Symbol.dispose](): void;
+}
+
+async function output(command: string, args: readonly string[], env: Record<string, string> = {}) {
+  const { success, stdout, stderr } = await new Deno.Command(command, {
+    args: [...args],
+    env: { ...env, PIP_DISABLE_PIP_VERSION_CHECK: "1" },
+    stdin: "null",
+  }).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  return { success, stdout: decode(stdout), stderr: decode(stderr) };
+}
+
+/** Installs the client; a text that says what is missing where that cannot be done. */
+export async function installJupyter(): Promise<Jupyter | string> {
+  const folder = await Deno.makeTempDir({ prefix: "sqlora-notebooks-" });
+  const remove = () => Deno.removeSync(folder, { recursive: true });
+  const python = join(folder, "venv", "bin", "python");
+  const steps: [what: string, command: string, args: string[]][] = [
+    ["Python's venv", "python3", ["-m", "venv", join(folder, "venv")]],
+    ["pip with a package index", python, ["-m", "pip", "install", "-q", ...PACKAGES]],
+  ];
+  for (const [what, command, args] of steps) {
+    const { success } = await output(command, args).catch(() => ({ success: false }));
+    if (success) continue;
+    remove();
+    return what;
+  }
+  // The notebooks write beside themselves, which must not be the checkout.
+  for (const name of ["src", "kernels", "data", "deno.json", "deno.lock"]) {
+    await Deno.symlink(join(ROOT, name), join(folder, name));
+  }
+  await Deno.mkdir(join(folder, "notebooks"));
+  for await (const { name } of Deno.readDir(join(ROOT, "notebooks"))) {
+    await Deno.copyFile(join(ROOT, "notebooks", name), join(folder, "notebooks", name));
+  }
+  const kernel = join(folder, "jupyter", "kernels", "deno");
+  await Deno.mkdir(kernel, { recursive: true });
+  await Deno.writeTextFile(
+    join(kernel, "kernel.json"),
+    JSON.stringify({
+      argv: [Deno.execPath(), "jupyter", "--kernel", "--conn", "{connection_file}"],
+      display_name: "Deno",
+      language: "typescript",
+    }),
+  );
+  const env = {
+    JUPYTER_PATH: join(folder, "jupyter"),
+    JUPYTER_DATA_DIR: join(folder, "jupyter"),
+    JUPYTER_RUNTIME_DIR: join(folder, "runtime"),
+    XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp",
+  };
+  return {
+    folder,
+    async run(...args) {
+      const { success, stdout, stderr } = await output(
+        python,
+        [join(ROOT, "tests/notebook/run.py"), ...args],
+        env,
+      );
+      if (!success) throw new Error(`run.py ${args.join(" ")} failed:\n${stderr}`);
+      return stdout;
+    },
+    [Symbol.dispose]: remove,
+  };
+}

@@ -1,0 +1,181 @@
+/**
+ * Notebook functions that need the GPU, without Jupyter: what they show goes to a list.
+ */
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { demoDatabase } from "../../src/data/demo_database.ts";
+import { TrainingError } from "../../src/errors.ts";
+import { askModel } from "../../src/notebook/ask.ts";
+import { filesTable } from "../../src/notebook/files_view.ts";
+import { interrupt } from "../../src/notebook/kernel.ts";
+import { environmentView, Notebook } from "../../src/notebook/notebook.ts";
+import { planView } from "../../src/notebook/plan_view.ts";
+import { notebookSettings, type RunSettings } from "../../src/notebook/settings.ts";
+import { trainLive } from "../../src/notebook/train_live.ts";
+import { validateSetup } from "../../src/notebook/validate.ts";
+import { requirePassed } from "../../src/notebook/check_list.ts";
+import { bundleOf, type MimeBundle, type View } from "../../src/notebook/view.ts";
+import { openDatabase } from "../../src/sql/sandbox.ts";
+import type { TrainConfig } from "../../src/train/config.ts";
+import { testDevice } from "../ops/harness.ts";
+import { gpuTest, type TempFolder, tempFolder, tinyOptions } from "../train/support.ts";
+
+const textOf = (shown: View) => bundleOf(shown)["text/plain"];
+
+function recorder() {
+  const texts: string[] = [];
+  return {
+    texts,
+    send: (bundle: MimeBundle) => Promise.resolve(void texts.push(bundle["text/plain"])),
+  };
+}
+
+async function tinySettings(
+  folder: TempFolder,
+  options: Partial<TrainConfig> = {},
+): Promise<RunSettings> {
+  return await notebookSettings(await tinyOptions(folder, { max_steps: 4, ...options }));
+}
+
+Deno.test("settings: fastDev limits what is not lower, and the built-in model needs nothing", async () => {
+  using folder = tempFolder();
+  const given = { smoke: true, output_dir: folder("run"), max_val_samples: 4 };
+  const { config, modelDirectory } = await notebookSettings(given, { fastDev: true });
+  const { max_steps, max_train_samples, max_val_samples, lora_r } = config;
+  assertEquals([max_steps, max_train_samples, max_val_samples, lora_r], [20, 256, 4, 8]);
+  assertEquals(modelDirectory, folder("run/base"));
+  assertEquals((await notebookSettings(given)).config.max_train_samples, null);
+});
+
+gpuTest(
+  "what is kept is given back when it is made anew, with all that came after it",
+  async () => {
+    const notebook = new Notebook(await testDevice());
+    const events: string[] = [];
+    const make = (name: string) =>
+      notebook.keep(name, () => {
+        events.push(`+${name}`);
+        return { [Symbol.dispose]: () => void events.push(`-${name}`) };
+      });
+    for (const name of ["a", "b", "c", "b", "d"]) await make(name);
+    assertEquals(events.join(" "), "+a +b +c -c -b +b +d");
+    notebook.drop("b");
+    notebook.drop("unknown");
+    assertEquals(events.slice(-2).join(" "), "-d -b");
+    await assertRejects(
+      () => notebook.keep("a", () => Promise.reject(new Error("no"))),
+      Error,
+      "no",
+    );
+    assertEquals(events.at(-1), "-a");
+    assertMatch(textOf(environmentView(notebook)), /GPU memory in use +0 B/);
+  },
+);
+
+gpuTest(
+  "training in a cell: progress, plot, result, and the GPU free afterwards, twice",
+  async (folder) => {
+    const notebook = new Notebook(await testDevice());
+    const settings = await tinySettings(folder);
+    assertMatch(textOf(await planView(notebook, settings)), /Steps +4 of 2 records/);
+    for (const _ of [1, 2]) {
+      const { texts, send } = recorder();
+      const result = await trainLive(notebook, settings, { send });
+      assertEquals(result.steps.map(({ step }) => step), [1, 2, 3, 4]);
+      assertMatch(textOf(result), /Steps +4\nLoss +\d/);
+      assert(texts.some((text) => /^step 4\/4 █+ done/.test(text)), texts.join("\n"));
+      assertMatch(texts.at(-1)!, /^Loss\ntraining: /);
+      assertEquals(notebook.device.liveBytes, 0);
+    }
+    const files = textOf(await filesTable(folder("run")));
+    assertMatch(files, /adapters\/adapter_model\.safetensors +[\d.]+ KiB +the adapter's weights/);
+  },
+);
+
+gpuTest(
+  "interrupted training says how to go on, and resumes with the losses before",
+  async (folder) => {
+    const notebook = new Notebook(await testDevice());
+    const settings = await tinySettings(folder);
+    const stopped = trainLive(notebook, settings, {
+      onEvent: (event) => event.type === "step" && event.step === 2 && interrupt(),
+    });
+    const error = await assertRejects(() => stopped, DOMException);
+    assertEquals(error.name, "AbortError");
+    assertMatch(error.message, /^Interrupted after step 2: .*step-2 has all .* with resume: true$/);
+    assertEquals(notebook.device.liveBytes, 0);
+    const resumed = await trainLive(notebook, settings, { resume: true });
+    assertEquals([resumed.resumedAt, resumed.end.step], [2, 4]);
+    assertEquals(resumed.steps.map(({ step }) => step), [1, 2, 3, 4]);
+  },
+);
+
+gpuTest("a run that fails leaves no memory behind and its own error", async (folder) => {
+  const notebook = new Notebook(await testDevice());
+  const settings = await tinySettings(folder);
+  const { texts, send } = recorder();
+  const onEvent = (event: { readonly type: string }) => {
+    if (event.type === "step") throw new TrainingError("Cannot continue: the loss is NaN");
+  };
+  const failed = trainLive(notebook, settings, { send, onEvent });
+  await assertRejects(() => failed, TrainingError, "the loss is NaN");
+  assert(texts.some((text) => /^step 1\/4 .* failed/.test(text)), texts.join("\n"));
+  assertEquals(notebook.device.liveBytes, 0);
+});
+
+gpuTest("questions to a model: SQL that cannot run is an answer with an error", async (folder) => {
+  const notebook = new Notebook(await testDevice());
+  const settings = await tinySettings(folder);
+  using database = await openDatabase({ ddl: demoDatabase("shop") });
+  const asked = { questions: ["How many?", "Which?"], database, path: null, maxNewTokens: 3 };
+  const shown = await askModel(notebook, settings, asked);
+  assertEquals(shown.answers.map(({ question }) => question), ["How many?", "Which?"]);
+  assert(shown.answers.every(({ error, result }) => error !== null || result !== null));
+  assertMatch(textOf(shown), /^question +SQL +result\n[\s\S]*\d of 2 run; /);
+  assertEquals(notebook.device.liveBytes, 0);
+});
+
+gpuTest("the check before a run: all parts pass", async (folder) => {
+  const notebook = new Notebook(await testDevice());
+  const { texts, send } = recorder();
+  const settings = await tinySettings(folder);
+  const { checks, passed, steps } = await validateSetup(notebook, settings, { steps: 10, send });
+  assertEquals(checks.map(({ name, state }) => `${name} ${state}`), [
+    "Data pass",
+    "Model pass",
+    "Training pass",
+    "Checkpoint pass",
+    "Inference pass",
+    "GPU memory pass",
+  ], JSON.stringify(checks));
+  assertEquals([passed, steps.length], [true, 10]);
+  assertMatch(texts.at(-1)!, /All 6 checks passed after/);
+  requirePassed(checks);
+});
+
+gpuTest(
+  "the check before a run: the first that fails has a remedy, the others are left out",
+  async (folder) => {
+    const notebook = new Notebook(await testDevice());
+    const { texts, send } = recorder();
+    const settings = await tinySettings(folder, { learning_rate: 0 });
+    const { checks, passed } = await validateSetup(notebook, settings, { steps: 5, send });
+    assertEquals(passed, false);
+    assertEquals(checks.map(({ state }) => state), [
+      ...["pass", "pass", "fail"],
+      ...["skipped", "skipped", "skipped"],
+    ]);
+    assertStringIncludes(checks[2].detail, "does not fall");
+    assertStringIncludes(texts.at(-1)!, "What to do: lower learning_rate");
+    const error = await assertRejects(
+      () => Promise.try(() => requirePassed(checks)),
+      TrainingError,
+    );
+    assertStringIncludes(error.message, "2 of 6 checks passed; Training: ");
+  },
+);

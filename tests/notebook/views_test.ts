@@ -1,0 +1,125 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { demoRecords } from "../../src/data/demo.ts";
+import { escapeHtml } from "../../src/eval/report/svg.ts";
+import { lengthChart, recordsTable, tokenView } from "../../src/notebook/data_view.ts";
+import { lineChart } from "../../src/notebook/line_chart.ts";
+import { progressView } from "../../src/notebook/progress_view.ts";
+import { tableView } from "../../src/notebook/table.ts";
+import { bundleOf, type View } from "../../src/notebook/view.ts";
+import { encodeAnswered } from "../../src/text/prompt.ts";
+import { loadTokenizer } from "../../src/text/tokenizer.ts";
+import { SMOKE_TOKENIZER } from "../../src/train/smoke.ts";
+
+const VEGA = "application/vnd.vegalite.v5+json";
+const htmlOf = (shown: View) => bundleOf(shown)["text/html"] as string;
+const textOf = (shown: View) => bundleOf(shown)["text/plain"];
+const RECORDS = demoRecords({ count: 20, seed: 1, split: "train" });
+
+Deno.test("tables: HTML is escaped, numbers stand right, text is aligned and cut", () => {
+  const shown = tableView({
+    title: "T",
+    columns: ["name", "count"],
+    rows: [["<script>alert(1)</script>", 12], [{ text: "a < b\nc", as: "code" }, null]],
+    note: "n & m",
+  });
+  const html = htmlOf(shown);
+  assert(!html.includes("<script>"));
+  assertStringIncludes(html, "&lt;script&gt;");
+  assertMatch(html, /<td style="[^"]*text-align:right[^"]*">12<\/td>/);
+  assertMatch(html, /<code [^>]*>a &lt; b\nc<\/code>/);
+  assertEquals(
+    textOf(shown),
+    [
+      "T",
+      "name                       count",
+      "<script>alert(1)</script>  12",
+      "a < b c",
+      "n & m",
+    ].join("\n"),
+  );
+  const long = textOf(
+    tableView({ columns: ["x"], rows: [[{ text: "y".repeat(99), as: "code" }]] }),
+  );
+  assertEquals(long, `x\n${"y".repeat(59)}…`);
+});
+
+Deno.test("line charts: three forms of the same points, without those that are no numbers", () => {
+  const points = [[1, 4], [2, NaN], [3, 2], [4, 1]].map(([x, y]) => ({ x, y }));
+  const bundle = bundleOf(lineChart({
+    title: "Loss <b>",
+    x: "step",
+    y: "loss",
+    maxX: 10,
+    series: [{ name: "training", points }, { name: "validation", points: [{ x: 4, y: 3 }] }],
+  }));
+  assertEquals(Object.keys(bundle), ["text/plain", "image/svg+xml", VEGA]);
+  const spec = bundle[VEGA] as {
+    $schema: string;
+    data: { values: unknown[] };
+    encoding: { x: { scale: unknown } };
+  };
+  assertEquals(spec.$schema, "https://vega.github.io/schema/vega-lite/v5.json");
+  assertEquals(spec.data.values.length, 4);
+  assertEquals(spec.encoding.x.scale, { domain: [0, 10] });
+  const svg = bundle["image/svg+xml"] as string;
+  assertMatch(svg, /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" viewBox="0 0 680 /);
+  assertStringIncludes(svg, "Loss &lt;b&gt;");
+  assertEquals(svg.match(/<polyline/g)?.length, 2);
+  // The axis goes to 4, so 4 is at the top, 34, and 2 half-way down the 220 of the plot.
+  assertMatch(svg, /points="107.8,34 231.4,144 293.2,199"/);
+  assertMatch(bundle["text/plain"], /training: 4\.0000 → 1\.0000/);
+});
+
+Deno.test("a line chart without points yet is a chart", () => {
+  const series = [{ name: "training", points: [] }];
+  const bundle = bundleOf(lineChart({ title: "Loss", x: "step", y: "loss", series }));
+  assertStringIncludes(bundle["text/plain"], "nothing yet");
+  assert(!/NaN|Infinity/.test(JSON.stringify(bundle)));
+});
+
+Deno.test("progress: before the first step, and in the middle", () => {
+  const step = {
+    type: "step",
+    step: 5,
+    totalSteps: 20,
+    loss: 1.25,
+    learning_rate: 2e-4,
+    grad_norm: 0.5,
+    num_target_tokens: 10,
+    tokens_per_second: 1500,
+    epoch: 1,
+    secondsLeft: 90,
+    gpuBytes: 1024,
+  } as const;
+  assertMatch(textOf(progressView({ step: null, lastEval: null, doing: "x" })), /^starting ░+ x$/);
+  const shown = progressView({ step, lastEval: null, doing: "training" });
+  assertMatch(textOf(shown), /^step 5\/20 ██████░{18} training\nloss 1\.2500 .*left 1m 30s$/);
+  assertStringIncludes(htmlOf(shown), "width:25.0%");
+});
+
+Deno.test("records and their lengths, against what a record may have", async () => {
+  const tokenizer = await loadTokenizer(SMOKE_TOKENIZER);
+  assertMatch(
+    textOf(recordsTable(RECORDS, 3)),
+    /^3 of 20 records\nid +input +output\ndemo-train-0 /,
+  );
+  const lengths = RECORDS.map((record) => encodeAnswered(record, tokenizer).ids.length);
+  const limit = lengths.toSorted((a, b) => a - b)[14];
+  const chart = bundleOf(lengthChart(RECORDS, tokenizer, { maxSeqLength: limit }));
+  const over = lengths.filter((length) => length > limit).length;
+  assertStringIncludes(chart["text/plain"], `longest ${Math.max(...lengths)}`);
+  assertStringIncludes(chart["text/plain"], `${over} of 20 have more than max_seq_length ${limit}`);
+});
+
+Deno.test("the token view has every token, and what is learned apart", async () => {
+  const tokenizer = await loadTokenizer(SMOKE_TOKENIZER);
+  const record = { ...RECORDS[0], output: "SELECT '日本' FROM a < b" };
+  const { ids, answerStart } = encodeAnswered(record, tokenizer);
+  const html = htmlOf(tokenView(record, tokenizer));
+  assertEquals(html.match(/<span title=/g)?.length, ids.length);
+  assertEquals(html.match(/, learned"/g)?.length, ids.length - answerStart);
+  const plain = html.replace(/<[^>]*>/g, "");
+  assertStringIncludes(plain, escapeHtml(`${record.output}</s>`));
+  const all = htmlOf(tokenView(record, tokenizer, { completionOnly: false }));
+  assertEquals(all.match(/, learned"/g)?.length, ids.length - 1);
+});
