@@ -41,8 +41,8 @@ const READING = {
   integers: "bigint",
   invalidText: "ignore",
   maxRows: 1_000_000,
-  maxCells: 20_000_000,
-  maxBytes: 512 * 2 ** 20,
+  maxCells: 10_000_000,
+  maxBytes: 128 * 2 ** 20,
 } as const satisfies QueryOptions;
 
 /** How a query is run. */
