@@ -18,9 +18,9 @@ export type Outcome =
 export interface Fault {
   /**
    * `wrong_result`: it ran, but its rows are others than those of the gold query. `gold_failed`: there
-   * are no rows to compare with, which some rules count as wrong.
+   * are no rows to compare with, which some rules count as wrong. `no_answer`: there is no SQL to run.
    */
-  readonly kind: SqlErrorKind | "wrong_result" | "gold_failed";
+  readonly kind: SqlErrorKind | "wrong_result" | "gold_failed" | "no_answer";
   readonly message: string;
 }
 

@@ -20,6 +20,8 @@ export interface Answer {
   readonly latencyMs: number | null;
   /** Tokens that were generated; null where it is not known. */
   readonly tokens: number | null;
+  /** Why there is none, where the server refused the question or the answer has no SQL. */
+  readonly error?: string;
 }
 
 /** A backend. Its prompt, its template and its way to choose tokens are its own. */

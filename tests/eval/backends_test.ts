@@ -157,6 +157,27 @@ Deno.test("a server that is busy is asked again, and a wrong request is not", as
   assertMatch(late.message, /status 500 \(broken\); look at the server's own log/);
 });
 
+Deno.test("a question that alone is refused has an error for an answer", async () => {
+  await using server = serve(({ path, body }) => {
+    const text = body.prompt ?? body.messages[0].content;
+    if (numberIn(text) === "1") {
+      return Response.json({ error: { message: "prompt is too long" } }, { status: 400 });
+    }
+    const content = numberIn(text) === "2" ? null : "SELECT 1";
+    return Response.json(
+      path === "/api/chat" ? { message: { content } } : { choices: [{ message: { content } }] },
+    );
+  });
+  const options = optionsFor(server.url, { promptStyle: "mistral" });
+  for (const predictor of [ollamaPredictor(options), openaiPredictor(options)]) {
+    const found = await answers(predictor);
+    assertEquals(found.map(({ sql }) => sql), ["SELECT 1", "", "", "SELECT 1", "SELECT 1"]);
+    assertEquals(found.map(({ error }) => error === undefined), [true, false, false, true, true]);
+    assertMatch(found[1].error!, /status 400 \(prompt is too long\)/);
+    assertMatch(found[2].error!, /wrote no text/);
+  }
+});
+
 Deno.test("a server that is away, silent or something else is told apart", async () => {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const away = `http://127.0.0.1:${listener.addr.port}`;

@@ -45,21 +45,32 @@ export interface Protocol {
 
 /** What a model wrote. */
 export interface Reply {
-  readonly text: string;
+  /** Null where it gave none: it refused, or called a tool. */
+  readonly text: string | null;
   readonly tokens: number | null;
 }
 
-/** A server as a {@linkcode Predictor}. What it yields throws {@linkcode BackendError}. */
+/** What a server says of one request, such as a prompt that is too long, and not of all. */
+const REFUSALS: readonly (number | undefined)[] = [400, 413, 422];
+
+/**
+ * A server as a {@linkcode Predictor}. What it yields throws {@linkcode BackendError}; for a question
+ * that the server refuses it has an answer with an error.
+ */
 export function serverPredictor(protocol: Protocol, options: ServerOptions): Predictor {
   const ask = async (prompt: Prompt, signal: AbortSignal): Promise<Answer> => {
+    const { index } = prompt;
     const { path, body } = protocol.request(prompt);
-    const { reply, ms } = await post(protocol, { path, body, options, signal });
-    return {
-      index: prompt.index,
-      sql: extractSql(reply.text),
-      latencyMs: Math.round(ms),
-      tokens: reply.tokens,
-    };
+    try {
+      const { reply: { text, tokens }, ms } = await post(protocol, { path, body, options, signal });
+      const latencyMs = Math.round(ms);
+      if (text !== null) return { index, sql: extractSql(text), latencyMs, tokens };
+      const error = `Cannot get an answer from ${protocol.name}: the model wrote no text`;
+      return { index, sql: "", latencyMs, tokens, error };
+    } catch (error) {
+      if (!(error instanceof BackendError) || !REFUSALS.includes(error.status)) throw error;
+      return { index, sql: "", latencyMs: null, tokens: null, error: error.message };
+    }
   };
   return {
     name: `${protocol.name} ${options.model}`,

@@ -34,8 +34,8 @@ export function ollamaPredictor(options: ServerOptions): Predictor {
           },
         },
     read({ response, message, eval_count }) {
-      const text = isJsonObject(message) ? message.content : response;
-      if (typeof text !== "string") return null;
+      const text = isJsonObject(message) ? message.content ?? null : response;
+      if (typeof text !== "string" && text !== null) return null;
       return { text, tokens: typeof eval_count === "number" ? eval_count : null };
     },
   }, options);
