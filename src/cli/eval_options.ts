@@ -124,6 +124,13 @@ const checks: readonly CrossCheck<EvalConfig>[] = [
         : null,
   },
   {
+    fields: ["predictions", "backend", "top_k"],
+    fault: ({ predictions, backend, top_k }) =>
+      predictions === null && backend === "openai" && top_k !== 0
+        ? "Cannot use --top_k with openai: its API has none; use --top_p"
+        : null,
+  },
+  {
     fields: ["predictions", "backend", "base_url"],
     fault: ({ predictions, backend, base_url }) => {
       if (base_url !== null && !/^https?:\/\/\S+$/.test(base_url)) {

@@ -70,6 +70,7 @@ function openServer(config: EvalConfig): Predictor {
     maxNewTokens: config.max_new_tokens,
     temperature: config.temperature,
     topP: config.top_p,
+    topK: config.top_k,
     seed: config.seed,
     concurrency: config.batch_size,
     timeoutMs: config.request_timeout_ms,

@@ -17,6 +17,8 @@ interface Entry {
   readonly dbId?: string;
   readonly latencyMs?: number;
   readonly tokens?: number;
+  /** Why there was no answer. */
+  readonly error?: string;
 }
 
 /**
@@ -27,7 +29,8 @@ interface Entry {
  *   predictions have it), and perhaps `id`, `db_id`, `latency_ms` and `tokens`;
  * - or one JSON object with the index of the question as key, as BIRD has it.
  *
- * Throws {@linkcode FormatError} where there is not one prediction for each question, or one is for
+ * A structure that is no query of the benchmark is an answer with an error, which is wrong, as in
+ * WikiSQL's `evaluate.py`. Throws {@linkcode FormatError} where there is not one prediction for each question, or one is for
  * another question or database. Of a longer file only the first count where `partial` is set.
  */
 export async function readPredictions(
@@ -59,9 +62,9 @@ export async function readPredictions(
     }
     return {
       index,
-      sql: sqlOf(entry, index, { benchmark, path }),
       latencyMs: entry.latencyMs ?? null,
       tokens: entry.tokens ?? null,
+      ...sqlOf(entry, index, { benchmark, path }),
     };
   });
 }
@@ -146,6 +149,7 @@ function jsonLine(text: string, line: number, path: string): Entry {
     dbId: optional("db_id", "string") as string | undefined,
     latencyMs: optional("latency_ms", "number") as number | undefined,
     tokens: optional("tokens", "number") as number | undefined,
+    error: value.error_kind === "no_answer" ? optional("error", "string") as string : undefined,
   };
 }
 
@@ -180,18 +184,21 @@ function inOrder(
 }
 
 function sqlOf(
-  { pred, line }: Entry,
+  { pred, line, error }: Entry,
   index: number,
   { benchmark, path }: { benchmark: Pick<Benchmark, "render">; path: string },
-): string {
-  if (typeof pred === "string") return pred;
-  const fail = (what: string, cause?: unknown) =>
-    new FormatError(`Cannot score ${path}: line ${line}: ${what}`, { file: path, line }, { cause });
-  if (!benchmark.render) throw fail("its pred is no text; give the SQL");
+): Pick<Answer, "sql" | "error"> {
+  if (typeof pred === "string") return error === undefined ? { sql: pred } : { sql: pred, error };
+  if (!benchmark.render) {
+    throw new FormatError(
+      `Cannot score ${path}: line ${line}: its pred is no text; give the SQL`,
+      { file: path, line },
+    );
+  }
   try {
-    return benchmark.render(index, pred);
+    return { sql: benchmark.render(index, pred) };
   } catch (error) {
-    if (error instanceof FormatError) throw fail(error.message, error);
-    throw error;
+    if (!(error instanceof FormatError)) throw error;
+    return { sql: JSON.stringify(pred), error: error.message };
   }
 }

@@ -118,6 +118,10 @@ Deno.test("eval with wrong options exits 2, each with what is missing", async ()
       { ...spider, backend: "ollama", base_model: "m", adapter_path: "a" },
       /serve the merged model/,
     ],
+    [
+      { ...spider, backend: "openai", base_model: "m", base_url: "http://h", top_k: 5 },
+      /Cannot use --top_k with openai/,
+    ],
     [{ benchmark: "spider", gold: "g", base_model: "m" }, /give --data FILE beside --gold/],
     [{ benchmark: "sprider", data: "d", predictions: "p" }, /one of spider, cspider, bird/],
   ];

@@ -44,6 +44,7 @@ const optionsFor = (baseUrl: string, more: Partial<ServerOptions> = {}): ServerO
   maxNewTokens: 50,
   temperature: 0,
   topP: 1,
+  topK: 5,
   seed: 7,
   concurrency: 1,
   timeoutMs: 2000,
@@ -85,7 +86,7 @@ Deno.test("ollama: the raw prompt of training, or a chat", async () => {
     stream: false,
     prompt: formatPrompt(PROMPTS[0].parts, "alpaca"),
     raw: true,
-    options: { num_predict: 50, temperature: 0, top_p: 1, seed: 7, stop: ["\n###"] },
+    options: { num_predict: 50, temperature: 0, top_p: 1, top_k: 5, seed: 7, stop: ["\n###"] },
   });
   const chat = ollamaPredictor(optionsFor(server.url, { promptStyle: "mistral" }));
   assertEquals((await answers(chat, PROMPTS.slice(0, 1)))[0].sql, "SELECT 9");

@@ -49,6 +49,8 @@ Deno.test("JSON Lines with pred, text or a null, in order or by id", async () =>
       { index: 2, sql: "", latencyMs: null, tokens: null },
     ],
   );
+  const refused = { pred: "", error: "too long", error_kind: "no_answer" };
+  assertEquals((await read(lines(refused, { pred: "b" }, { pred: "c" })))[0].error, "too long");
   const byId = lines(
     { id: "spider-3", pred: "c" },
     { id: "spider-1", pred: "a" },

@@ -20,6 +20,8 @@ export interface ServerOptions {
   readonly maxNewTokens: number;
   readonly temperature: number;
   readonly topP: number;
+  /** 0: all. Only Ollama knows it. */
+  readonly topK: number;
   readonly seed: number;
   /** Questions at once. */
   readonly concurrency: number;

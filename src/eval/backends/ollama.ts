@@ -10,11 +10,18 @@ import { type ServerOptions, serverPredictor } from "./http.ts";
 
 /** A model that Ollama serves. */
 export function ollamaPredictor(options: ServerOptions): Predictor {
-  const { model, maxNewTokens, temperature, topP, seed, promptStyle } = options;
+  const { model, maxNewTokens, temperature, topP, topK, seed, promptStyle } = options;
   const common = {
     model,
     stream: false,
-    options: { num_predict: maxNewTokens, temperature, top_p: topP, seed, stop: ["\n###"] },
+    options: {
+      num_predict: maxNewTokens,
+      temperature,
+      top_p: topP,
+      top_k: topK,
+      seed,
+      stop: ["\n###"],
+    },
   };
   return serverPredictor({
     name: "ollama",
