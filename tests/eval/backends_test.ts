@@ -86,7 +86,15 @@ Deno.test("ollama: the raw prompt of training, or a chat", async () => {
     stream: false,
     prompt: formatPrompt(PROMPTS[0].parts, "alpaca"),
     raw: true,
-    options: { num_predict: 50, temperature: 0, top_p: 1, top_k: 5, seed: 7, stop: ["\n###"] },
+    options: {
+      num_predict: 50,
+      temperature: 0,
+      top_p: 1,
+      top_k: 5,
+      num_ctx: 4096,
+      seed: 7,
+      stop: ["\n###"],
+    },
   });
   const chat = ollamaPredictor(optionsFor(server.url, { promptStyle: "mistral" }));
   assertEquals((await answers(chat, PROMPTS.slice(0, 1)))[0].sql, "SELECT 9");
@@ -95,6 +103,14 @@ Deno.test("ollama: the raw prompt of training, or a chat", async () => {
     role: "user",
     content: "Write SQL.\n\nQuestion 0?",
   }]]);
+});
+
+Deno.test("ollama: one context for all questions, in which the longest has room", async () => {
+  await using server = serve(() => Response.json({ response: "SELECT 1" }));
+  const long = { index: 5, parts: { instruction: "Write SQL.", input: "x".repeat(20_000) } };
+  await answers(ollamaPredictor(optionsFor(server.url)), [...PROMPTS, long]);
+  const contexts = new Set(server.asked.map(({ body }) => body.options.num_ctx));
+  assertEquals([...contexts], [10 * 1024]);
 });
 
 Deno.test("openai: completions or a chat, with the key as bearer token", async () => {

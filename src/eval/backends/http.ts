@@ -40,9 +40,16 @@ export interface Protocol {
   readonly name: string;
   /** What to do where nobody listens. */
   readonly remedy: string;
-  readonly request: (prompt: Prompt) => { readonly path: string; readonly body: unknown };
+  /** How to ask one of `prompts`. */
+  readonly requests: (prompts: readonly Prompt[]) => (prompt: Prompt) => Call;
   /** Null where the response is something else. */
   readonly read: (body: Readonly<Record<string, unknown>>) => Reply | null;
+}
+
+/** A request: the path behind the address of the server, and what is sent there as JSON. */
+export interface Call {
+  readonly path: string;
+  readonly body: unknown;
 }
 
 /** What a model wrote. */
@@ -60,11 +67,9 @@ const REFUSALS: readonly (number | undefined)[] = [400, 413, 422];
  * that the server refuses it has an answer with an error.
  */
 export function serverPredictor(protocol: Protocol, options: ServerOptions): Predictor {
-  const ask = async (prompt: Prompt, signal: AbortSignal): Promise<Answer> => {
-    const { index } = prompt;
-    const { path, body } = protocol.request(prompt);
+  const ask = async (index: number, call: Call, signal: AbortSignal): Promise<Answer> => {
     try {
-      const { reply: { text, tokens }, ms } = await post(protocol, { path, body, options, signal });
+      const { reply: { text, tokens }, ms } = await post(protocol, { ...call, options, signal });
       const latencyMs = Math.round(ms);
       if (text !== null) return { index, sql: extractSql(text), latencyMs, tokens };
       const error = `Cannot get an answer from ${protocol.name}: the model wrote no text`;
@@ -76,7 +81,14 @@ export function serverPredictor(protocol: Protocol, options: ServerOptions): Pre
   };
   return {
     name: `${protocol.name} ${options.model}`,
-    answer: (prompts, signal) => inParallel(prompts, { ask, signal, limit: options.concurrency }),
+    answer(prompts, signal) {
+      const request = protocol.requests(prompts);
+      return inParallel(prompts, {
+        ask: (prompt, signal) => ask(prompt.index, request(prompt), signal),
+        signal,
+        limit: options.concurrency,
+      });
+    },
     [Symbol.dispose]: () => {},
   };
 }
@@ -111,9 +123,7 @@ async function* inParallel(
   }
 }
 
-interface Request {
-  readonly path: string;
-  readonly body: unknown;
+interface Request extends Call {
   readonly options: ServerOptions;
   readonly signal: AbortSignal;
 }

@@ -23,7 +23,7 @@ export function openaiPredictor(options: ServerOptions): Predictor {
   return serverPredictor({
     name: "openai",
     remedy: "start it or correct --base_url, which ends with /v1 on most servers",
-    request: ({ parts }) =>
+    requests: () => ({ parts }) =>
       promptStyle === "alpaca"
         ? { path: "/completions", body: { ...common, prompt: formatPrompt(parts, "alpaca") } }
         : {
