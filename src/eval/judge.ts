@@ -6,8 +6,11 @@ import type { Benchmark, Verdict } from "./benchmark.ts";
 import type { Fault } from "./executor.ts";
 import type { Answer } from "./predictor.ts";
 
-/** The longest answer that is scored, in UTF-16 code units. Beyond it, reading takes too long. */
-export const MAX_ANSWER = 100_000;
+/**
+ * The longest answer that is scored, in UTF-16 code units, unless the gold query is half as long. What
+ * reads answers before they are run, within no deadline, may take the square of their length.
+ */
+export const MAX_ANSWER = 20_000;
 
 /**
  * Scores `answer`. One that is none, is too long, or needs more of a string or the stack than there is,
@@ -18,8 +21,9 @@ export async function judge(benchmark: Benchmark, answer: Answer): Promise<Verdi
   if (error !== undefined) {
     return await wrong(benchmark, index, { kind: "no_answer", message: error });
   }
-  if (sql.length > MAX_ANSWER) {
-    const message = `it has ${sql.length} characters; only ${MAX_ANSWER} are read`;
+  const limit = Math.max(MAX_ANSWER, 2 * benchmark.questions[index].gold.length);
+  if (sql.length > limit) {
+    const message = `it has ${sql.length} characters; answers of up to ${limit} are read`;
     return await wrong(benchmark, index, { kind: "too_large", message });
   }
   try {

@@ -38,7 +38,7 @@ export interface Predictor extends Disposable {
  */
 export function extractSql(text: string): string {
   const fenced = /```(?:sqlite|sql)?[ \t]*\r?\n?([\s\S]*?)(?:```|$)/i.exec(text);
-  const body = (fenced ? fenced[1] : text).split(/\n\s*###|<\/s>/)[0]
+  const body = (fenced ? fenced[1] : text).split(/\n[^\S\n]*###|<\/s>/)[0]
     .replace(/^\s*(?:SQL(?: query)?|Answer|### Response)\s*:\s*/i, "");
   const end = sqlEnd(body);
   return (end < 0 ? body : body.slice(0, end - 1)).trim();

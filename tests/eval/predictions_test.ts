@@ -121,6 +121,9 @@ Deno.test("extractSql takes the query out of what models write around it", () =>
     ["SQL: SELECT 1", "SELECT 1"],
     ["SELECT 1\n\n### Question:\nAnd now?", "SELECT 1"],
     ["SELECT 1</s>", "SELECT 1"],
+    ["SELECT 1\n \n\t### More", "SELECT 1"],
+    // Takes minutes where each line end is the start of a search.
+    [`SELECT 1${"\n".repeat(400_000)}x`, `SELECT 1${"\n".repeat(400_000)}x`],
     ["", ""],
   ];
   for (const [text, sql] of cases) assertEquals(extractSql(text), sql, text);
