@@ -98,6 +98,13 @@ const checks: readonly CrossCheck<EvalConfig>[] = [
     },
   },
   {
+    fields: ["benchmark", "gold"],
+    fault: ({ benchmark, gold }) =>
+      gold !== null && (benchmark === "wikisql" || benchmark === "internal")
+        ? `Cannot use --gold with ${benchmark}: its questions have their gold queries with them`
+        : null,
+  },
+  {
     fields: ["predictions", "base_model", "adapter_path"],
     fault: ({ predictions, base_model, adapter_path }) =>
       predictions !== null && (base_model !== null || adapter_path !== null)

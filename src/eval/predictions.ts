@@ -39,7 +39,7 @@ export async function readPredictions(
   { partial }: { partial: boolean },
 ): Promise<Answer[]> {
   const { questions } = benchmark;
-  const given = parse(await readText(path), path);
+  const given = parse(await readText(path), questions, path);
   const fits = given.length === questions.length || (partial && given.length > questions.length);
   if (!fits) {
     throw new FormatError(
@@ -69,11 +69,11 @@ export async function readPredictions(
   });
 }
 
-function parse(text: string, path: string): Entry[] {
+function parse(text: string, questions: readonly Question[], path: string): Entry[] {
   const lines = text.split(/\r\n|\r|\n/);
   if (lines.at(-1) === "") lines.pop();
   const first = text.trimStart();
-  if (!first.startsWith("{")) return textLines(lines);
+  if (!first.startsWith("{")) return textLines(lines, questions);
   const whole = attempt(() => JSON.parse(text));
   const single = isJsonObject(whole) && !["pred", "text", "query"].some((key) => key in whole);
   if (single) return byIndex(whole, path);
@@ -88,16 +88,23 @@ function attempt<T>(work: () => T): T | undefined {
   }
 }
 
-/** A tab can also stand inside a query, so that it parts a db_id off only where it does in all lines. */
-function textLines(lines: readonly string[]): Entry[] {
-  const fields = lines.map((line) => line.trim().split("\t"));
-  const named = fields.every(({ length, 0: sql, 1: name }) =>
-    sql === "" || (length === 2 && /^\w+$/.test(name))
-  );
-  return fields.map(([pred, name], index) => ({
+/**
+ * A tab can also stand inside a query. It parts a db_id off where what follows is the name of a
+ * database of the questions, or one word in all lines. More blank lines than questions end the file.
+ */
+function textLines(lines: readonly string[], questions: readonly Question[]): Entry[] {
+  const count = lines.findLastIndex((line) => line.trim() !== "") + 1;
+  const rows = lines.slice(0, Math.max(count, questions.length)).map((line) => {
+    const text = line.trim();
+    const tab = text.lastIndexOf("\t");
+    return { text, tab, name: tab < 0 ? "" : text.slice(tab + 1) };
+  });
+  const known = new Set(questions.map(({ dbId }) => dbId));
+  const named = rows.every(({ text, name }) => text === "" || /^\w+$/.test(name));
+  return rows.map(({ text, tab, name }, index) => ({
     line: index + 1,
-    pred,
-    dbId: named ? name : undefined,
+    pred: tab >= 0 && (named || known.has(name)) ? text.slice(0, tab).trim() : text,
+    dbId: named && name !== "" ? name : undefined,
   }));
 }
 

@@ -32,8 +32,11 @@ Deno.test("one query a line, with or without its database, blank where there is 
   assertEquals(await sqlOf("SELECT 1\nSELECT 2\nSELECT 3\n"), ["SELECT 1", "SELECT 2", "SELECT 3"]);
   assertEquals(await sqlOf("SELECT 1\tshop\r\n\r\nSELECT 3\tzoo"), ["SELECT 1", "", "SELECT 3"]);
   assertEquals(await sqlOf("a\n\n\n"), ["a", "", ""]);
-  // Spider's evaluator cuts at a tab inside a query too.
-  assertEquals(await sqlOf("SELECT a\tFROM\nb\nc"), ["SELECT a", "b", "c"]);
+  assertEquals(await sqlOf("a\nb\nc\n\n \n"), ["a", "b", "c"]);
+  // Spider's own evaluator would cut a query at a tab in it.
+  assertEquals(await sqlOf("SELECT a\tFROM b\nb\nc"), ["SELECT a\tFROM b", "b", "c"]);
+  assertEquals(await sqlOf("SELECT\ta\tshop\nb\tshop\nc"), ["SELECT\ta", "b", "c"]);
+  assertEquals(await sqlOf("SELECT\ta\tshop\nb\tshop\nc\tzoo"), ["SELECT\ta", "b", "c"]);
 });
 
 Deno.test("JSON Lines with pred, text or a null, in order or by id", async () => {
