@@ -198,12 +198,12 @@ export class DownloadError extends Error {
 /** A server that answers questions is away, refuses, or answers something else. */
 export class BackendError extends Error {
   override readonly name = "BackendError";
-  /** The address that was asked. */
-  readonly url: string;
+  /** The address that was asked, where it was one. */
+  readonly url?: string;
   /** The HTTP status, where there was an answer. */
   readonly status?: number;
 
-  constructor(message: string, at: { url: string; status?: number }, options?: ErrorOptions) {
+  constructor(message: string, at: { url?: string; status?: number }, options?: ErrorOptions) {
     super(message, options);
     this.url = at.url;
     this.status = at.status;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import project from "../../deno.json" with { type: "json" };
 import { type AnswerLog, openAnswerLog } from "../eval/answers.ts";
 import type { Benchmark, BenchmarkName } from "../eval/benchmark.ts";
-import { compareRuns } from "../eval/compare.ts";
+import { checkComparable, compareRuns } from "../eval/compare.ts";
 import { evaluate } from "../eval/evaluate.ts";
 import { openBenchmark } from "../eval/open.ts";
 import { readPredictions } from "../eval/predictions.ts";
@@ -53,6 +53,7 @@ await runTask(async (signal) => {
     timeoutMs: config.timeout_ms,
     wording: config.prompt_style,
   });
+  if (baseline !== null) checkComparable(baseline, benchmark.questions, compare!);
   await Deno.mkdir(output_dir, { recursive: true });
   const progress = createProgress({ total: benchmark.questions.length, quiet, json });
   const result = config.predictions === null
@@ -99,7 +100,10 @@ async function askModel(benchmark: Benchmark, context: Context): Promise<Result>
     progress,
   );
   const generation = seconds === null || tokens === null ? null : { seconds, tokens };
-  return { name: opened.predictor.name, predictions, generation, finish: () => log.finish() };
+  // Answers to questions beyond --max_samples are for a longer run.
+  const more = log.answers.keys().some((index) => index >= predictions.length);
+  const finish = () => more ? Promise.resolve() : log.finish();
+  return { name: opened.predictor.name, predictions, generation, finish };
 }
 
 async function follow(events: ReturnType<typeof evaluate>, progress: Progress) {

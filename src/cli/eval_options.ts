@@ -98,6 +98,13 @@ const checks: readonly CrossCheck<EvalConfig>[] = [
     },
   },
   {
+    fields: ["benchmark", "gold"],
+    fault: ({ benchmark, gold }) =>
+      gold !== null && (benchmark === "wikisql" || benchmark === "internal")
+        ? `Cannot use --gold with ${benchmark}: its questions have their gold queries with them`
+        : null,
+  },
+  {
     fields: ["predictions", "base_model", "adapter_path"],
     fault: ({ predictions, base_model, adapter_path }) =>
       predictions !== null && (base_model !== null || adapter_path !== null)
@@ -121,6 +128,13 @@ const checks: readonly CrossCheck<EvalConfig>[] = [
     fault: ({ backend, adapter_path }) =>
       backend !== "webgpu" && adapter_path !== null
         ? `Cannot use --adapter_path with ${backend}: serve the merged model there`
+        : null,
+  },
+  {
+    fields: ["predictions", "backend", "top_k"],
+    fault: ({ predictions, backend, top_k }) =>
+      predictions === null && backend === "openai" && top_k !== 0
+        ? "Cannot use --top_k with openai: its API has none; use --top_p"
         : null,
   },
   {

@@ -23,7 +23,14 @@ export async function openPredictor(
   config: EvalConfig,
   signal: AbortSignal,
 ): Promise<OpenedPredictor> {
-  const question = { benchmark: config.benchmark, data: await identity(config.data!) };
+  const { benchmark, data, tables, db_dir, db } = config;
+  const question = {
+    benchmark,
+    data: await identity(data!),
+    tables: tables && await identity(tables),
+    db_dir,
+    db: db && await identity(db),
+  };
   const generation = {
     prompt_style: config.prompt_style,
     max_new_tokens: config.max_new_tokens,
@@ -32,8 +39,7 @@ export async function openPredictor(
     top_k: config.top_k,
     seed: config.seed,
   };
-  const keyOf = (model: unknown) =>
-    JSON.stringify({ ...question, tables: config.tables, ...generation, model });
+  const keyOf = (model: unknown) => JSON.stringify({ ...question, ...generation, model });
   if (config.backend !== "webgpu") {
     const predictor = openServer(config);
     const key = keyOf([config.backend, config.base_url, config.base_model]);
@@ -70,6 +76,7 @@ function openServer(config: EvalConfig): Predictor {
     maxNewTokens: config.max_new_tokens,
     temperature: config.temperature,
     topP: config.top_p,
+    topK: config.top_k,
     seed: config.seed,
     concurrency: config.batch_size,
     timeoutMs: config.request_timeout_ms,

@@ -45,6 +45,18 @@ export interface Comparison {
   readonly lost: readonly Flip[];
 }
 
+/**
+ * Throws {@linkcode FormatError} where a run over `questions` cannot be compared with the baseline
+ * `name`: they have no question in common, or the gold queries of one differ.
+ */
+export function checkComparable(
+  baseline: readonly ScoredPrediction[],
+  questions: readonly Pick<ScoredPrediction, "id" | "gold">[],
+  name: string,
+): void {
+  matchUp(baseline, questions, name);
+}
+
 type Pair = readonly [baseline: ScoredPrediction, current: ScoredPrediction];
 
 /**
@@ -57,24 +69,7 @@ export function compareRuns(
   options: BootstrapOptions & { readonly name: string; readonly groups: readonly string[] },
 ): Comparison {
   const { name, groups } = options;
-  const before = new Map(baseline.map((prediction) => [prediction.id, prediction]));
-  const pairs = current.flatMap((prediction): Pair[] => {
-    const other = before.get(prediction.id);
-    if (other === undefined) return [];
-    if (other.gold === prediction.gold) return [[other, prediction]];
-    throw new FormatError(
-      `Cannot compare with ${name}: ${prediction.id} has another gold query there; compare runs ` +
-        "over the same file of questions",
-      { file: name },
-    );
-  });
-  if (pairs.length === 0) {
-    throw new FormatError(
-      `Cannot compare with ${name}: the runs have no question in common; compare runs over the same ` +
-        "benchmark",
-      { file: name },
-    );
-  }
+  const pairs = matchUp(baseline, current, name);
   const metric = pairs.some(([, { exec }]) => exec !== null) ? "exec" : "exact";
   const flips = (right: 0 | 1): Flip[] =>
     pairs.filter((pair) => pair[right][metric] === true && pair[1 - right][metric] === false)
@@ -96,6 +91,30 @@ export function compareRuns(
     gained: flips(1),
     lost: flips(0),
   };
+}
+
+function matchUp<T extends Pick<ScoredPrediction, "id" | "gold">>(
+  baseline: readonly ScoredPrediction[],
+  current: readonly T[],
+  name: string,
+): (readonly [ScoredPrediction, T])[] {
+  const before = new Map(baseline.map((prediction) => [prediction.id, prediction]));
+  const pairs = current.flatMap((question): (readonly [ScoredPrediction, T])[] => {
+    const other = before.get(question.id);
+    if (other === undefined) return [];
+    if (other.gold === question.gold) return [[other, question]];
+    throw new FormatError(
+      `Cannot compare with ${name}: ${question.id} has another gold query there; compare runs ` +
+        "over the same file of questions",
+      { file: name },
+    );
+  });
+  if (pairs.length > 0) return pairs;
+  throw new FormatError(
+    `Cannot compare with ${name}: the runs have no question in common; compare runs over the same ` +
+      "benchmark",
+    { file: name },
+  );
 }
 
 function differencesOf(pairs: readonly Pair[], options: BootstrapOptions): Difference[] {

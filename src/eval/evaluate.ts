@@ -2,10 +2,11 @@
  * Asks for answers and scores them as they come.
  * @module
  */
-import { FormatError } from "../errors.ts";
+import { BackendError, FormatError } from "../errors.ts";
 import type { AnswerLog } from "./answers.ts";
 import type { Benchmark } from "./benchmark.ts";
 import type { Answer, Predictor, Prompt } from "./predictor.ts";
+import { judge } from "./judge.ts";
 import { type ScoredPrediction, scoredPrediction } from "./scored.ts";
 
 /** What happens in an evaluation. */
@@ -35,7 +36,8 @@ export interface AnswerSource {
 /**
  * Scores an answer to each question of `benchmark`. Throws {@linkcode FormatError} where a question
  * has no answer and none can be asked for, or its database is missing, damaged, or such that none of
- * the gold queries about it runs; the latter before anything is asked.
+ * the gold queries about it runs; the latter before anything is asked. Throws {@linkcode BackendError}
+ * where a server is away or refuses all that it is asked; a question that alone is refused is wrong.
  */
 export async function* evaluate(
   benchmark: Benchmark,
@@ -48,7 +50,7 @@ export async function* evaluate(
   const scored: ScoredPrediction[] = [];
   const score = async (answer: Answer): Promise<EvalEvent> => {
     const { index } = answer;
-    const verdict = await benchmark.score(index, answer.sql);
+    const verdict = await judge(benchmark, answer);
     const prediction = scored[index] = scoredPrediction(questions[index], answer, verdict);
     return { type: "score", index, prediction };
   };
@@ -64,7 +66,9 @@ export async function* evaluate(
   if (open.length > 0) {
     const prompts = promptsOf(benchmark, open);
     let since = performance.now();
-    for await (const answer of predictor?.answer(prompts, signal) ?? []) {
+    const answered = known.values().some(({ error }) => error === undefined);
+    const asked = predictor?.answer(prompts, signal) ?? [];
+    for await (const answer of trusted(asked, answered)) {
       seconds += (performance.now() - since) / 1000;
       if (answer.tokens !== null) tokens = (tokens ?? 0) + answer.tokens;
       await log?.add(answer);
@@ -85,6 +89,31 @@ export async function* evaluate(
     seconds: open.length > 0 ? seconds : null,
     tokens,
   };
+}
+
+/** So many refusals before the first answer are no fault of the questions. */
+const MAX_REFUSALS = 10;
+
+/**
+ * Passes answers on. Refusals wait for the first answer, which shows that the server does answer:
+ * `answered` says that it already did.
+ */
+async function* trusted(
+  answers: AsyncIterable<Answer> | Iterable<Answer>,
+  answered: boolean,
+): AsyncGenerator<Answer, void, undefined> {
+  const refused: Answer[] = [];
+  for await (const answer of answers) {
+    answered ||= answer.error === undefined;
+    if (answered) {
+      yield* refused.splice(0);
+      yield answer;
+    } else if (refused.push(answer) === MAX_REFUSALS) break;
+  }
+  if (refused.length > 0) {
+    const count = refused.length === 1 ? "" : ` (and ${refused.length - 1} more were refused)`;
+    throw new BackendError(`${refused[0].error}${count}`, {});
+  }
 }
 
 /** That a gold query fails may be its own fault; where all do, the database is not the right one. */

@@ -18,9 +18,9 @@ export type Outcome =
 export interface Fault {
   /**
    * `wrong_result`: it ran, but its rows are others than those of the gold query. `gold_failed`: there
-   * are no rows to compare with, which some rules count as wrong.
+   * are no rows to compare with, which some rules count as wrong. `no_answer`: there is no SQL to run.
    */
-  readonly kind: SqlErrorKind | "wrong_result" | "gold_failed";
+  readonly kind: SqlErrorKind | "wrong_result" | "gold_failed" | "no_answer";
   readonly message: string;
 }
 
@@ -41,8 +41,8 @@ const READING = {
   integers: "bigint",
   invalidText: "ignore",
   maxRows: 1_000_000,
-  maxCells: 20_000_000,
-  maxBytes: 512 * 2 ** 20,
+  maxCells: 10_000_000,
+  maxBytes: 128 * 2 ** 20,
 } as const satisfies QueryOptions;
 
 /** How a query is run. */

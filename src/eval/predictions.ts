@@ -17,6 +17,8 @@ interface Entry {
   readonly dbId?: string;
   readonly latencyMs?: number;
   readonly tokens?: number;
+  /** Why there was no answer. */
+  readonly error?: string;
 }
 
 /**
@@ -27,7 +29,8 @@ interface Entry {
  *   predictions have it), and perhaps `id`, `db_id`, `latency_ms` and `tokens`;
  * - or one JSON object with the index of the question as key, as BIRD has it.
  *
- * Throws {@linkcode FormatError} where there is not one prediction for each question, or one is for
+ * A structure that is no query of the benchmark is an answer with an error, which is wrong, as in
+ * WikiSQL's `evaluate.py`. Throws {@linkcode FormatError} where there is not one prediction for each question, or one is for
  * another question or database. Of a longer file only the first count where `partial` is set.
  */
 export async function readPredictions(
@@ -36,7 +39,7 @@ export async function readPredictions(
   { partial }: { partial: boolean },
 ): Promise<Answer[]> {
   const { questions } = benchmark;
-  const given = parse(await readText(path), path);
+  const given = parse(await readText(path), questions, path);
   const fits = given.length === questions.length || (partial && given.length > questions.length);
   if (!fits) {
     throw new FormatError(
@@ -59,18 +62,18 @@ export async function readPredictions(
     }
     return {
       index,
-      sql: sqlOf(entry, index, { benchmark, path }),
       latencyMs: entry.latencyMs ?? null,
       tokens: entry.tokens ?? null,
+      ...sqlOf(entry, index, { benchmark, path }),
     };
   });
 }
 
-function parse(text: string, path: string): Entry[] {
+function parse(text: string, questions: readonly Question[], path: string): Entry[] {
   const lines = text.split(/\r\n|\r|\n/);
   if (lines.at(-1) === "") lines.pop();
   const first = text.trimStart();
-  if (!first.startsWith("{")) return textLines(lines);
+  if (!first.startsWith("{")) return textLines(lines, questions);
   const whole = attempt(() => JSON.parse(text));
   const single = isJsonObject(whole) && !["pred", "text", "query"].some((key) => key in whole);
   if (single) return byIndex(whole, path);
@@ -85,16 +88,23 @@ function attempt<T>(work: () => T): T | undefined {
   }
 }
 
-/** A tab can also stand inside a query, so that it parts a db_id off only where it does in all lines. */
-function textLines(lines: readonly string[]): Entry[] {
-  const fields = lines.map((line) => line.trim().split("\t"));
-  const named = fields.every(({ length, 0: sql, 1: name }) =>
-    sql === "" || (length === 2 && /^\w+$/.test(name))
-  );
-  return fields.map(([pred, name], index) => ({
+/**
+ * A tab can also stand inside a query. It parts a db_id off where what follows is the name of a
+ * database of the questions, or one word in all lines. More blank lines than questions end the file.
+ */
+function textLines(lines: readonly string[], questions: readonly Question[]): Entry[] {
+  const count = lines.findLastIndex((line) => line.trim() !== "") + 1;
+  const rows = lines.slice(0, Math.max(count, questions.length)).map((line) => {
+    const text = line.trim();
+    const tab = text.lastIndexOf("\t");
+    return { text, tab, name: tab < 0 ? "" : text.slice(tab + 1) };
+  });
+  const known = new Set(questions.map(({ dbId }) => dbId));
+  const named = rows.every(({ text, name }) => text === "" || /^\w+$/.test(name));
+  return rows.map(({ text, tab, name }, index) => ({
     line: index + 1,
-    pred,
-    dbId: named ? name : undefined,
+    pred: tab >= 0 && (named || known.has(name)) ? text.slice(0, tab).trim() : text,
+    dbId: named && name !== "" ? name : undefined,
   }));
 }
 
@@ -146,6 +156,7 @@ function jsonLine(text: string, line: number, path: string): Entry {
     dbId: optional("db_id", "string") as string | undefined,
     latencyMs: optional("latency_ms", "number") as number | undefined,
     tokens: optional("tokens", "number") as number | undefined,
+    error: value.error_kind === "no_answer" ? optional("error", "string") as string : undefined,
   };
 }
 
@@ -180,18 +191,21 @@ function inOrder(
 }
 
 function sqlOf(
-  { pred, line }: Entry,
+  { pred, line, error }: Entry,
   index: number,
   { benchmark, path }: { benchmark: Pick<Benchmark, "render">; path: string },
-): string {
-  if (typeof pred === "string") return pred;
-  const fail = (what: string, cause?: unknown) =>
-    new FormatError(`Cannot score ${path}: line ${line}: ${what}`, { file: path, line }, { cause });
-  if (!benchmark.render) throw fail("its pred is no text; give the SQL");
+): Pick<Answer, "sql" | "error"> {
+  if (typeof pred === "string") return error === undefined ? { sql: pred } : { sql: pred, error };
+  if (!benchmark.render) {
+    throw new FormatError(
+      `Cannot score ${path}: line ${line}: its pred is no text; give the SQL`,
+      { file: path, line },
+    );
+  }
   try {
-    return benchmark.render(index, pred);
+    return { sql: benchmark.render(index, pred) };
   } catch (error) {
-    if (error instanceof FormatError) throw fail(error.message, error);
-    throw error;
+    if (!(error instanceof FormatError)) throw error;
+    return { sql: JSON.stringify(pred), error: error.message };
   }
 }

@@ -20,6 +20,8 @@ export interface Answer {
   readonly latencyMs: number | null;
   /** Tokens that were generated; null where it is not known. */
   readonly tokens: number | null;
+  /** Why there is none, where the server refused the question or the answer has no SQL. */
+  readonly error?: string;
 }
 
 /** A backend. Its prompt, its template and its way to choose tokens are its own. */
@@ -36,7 +38,7 @@ export interface Predictor extends Disposable {
  */
 export function extractSql(text: string): string {
   const fenced = /```(?:sqlite|sql)?[ \t]*\r?\n?([\s\S]*?)(?:```|$)/i.exec(text);
-  const body = (fenced ? fenced[1] : text).split(/\n\s*###|<\/s>/)[0]
+  const body = (fenced ? fenced[1] : text).split(/\n[^\S\n]*###|<\/s>/)[0]
     .replace(/^\s*(?:SQL(?: query)?|Answer|### Response)\s*:\s*/i, "");
   const end = sqlEnd(body);
   return (end < 0 ? body : body.slice(0, end - 1)).trim();

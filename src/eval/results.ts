@@ -3,32 +3,51 @@
  * official evaluators are written: 1 and 1.0 are equal, 1 and "1" are not.
  * @module
  */
+import { createHash } from "node:crypto";
 import type { SqlValue } from "../sql/database.ts";
 
 /** A row of a result that was asked for with `integers: "bigint"`, so that a number is a REAL. */
 export type Row = readonly SqlValue[];
 
+/** Of longer values the key has a digest: predictions can return megabytes in every cell. */
+const LONG = 1024;
+
 /** A text that two values share exactly where Python finds them equal. */
 export function valueKey(value: SqlValue): string {
   if (value === null) return "null";
-  if (typeof value === "string") return `text ${value}`;
-  if (value instanceof Uint8Array) return `bytes ${value.toHex()}`;
+  if (typeof value === "string") {
+    return value.length > LONG ? `long text ${digest(value)}` : `text ${value}`;
+  }
+  if (value instanceof Uint8Array) {
+    return value.length > LONG ? `long bytes ${digest(value)}` : `bytes ${value.toHex()}`;
+  }
   return Number.isInteger(value) ? `number ${BigInt(value)}` : `number ${value}`;
+}
+
+function digest(value: string | Uint8Array): string {
+  return createHash("sha256").update(value).digest("hex");
 }
 
 /** A text that two rows share exactly where they have equal values in the same order. */
 export function rowKey(row: Row): string {
-  return JSON.stringify(row.map(valueKey));
+  return joined(row.map(valueKey));
 }
 
 /** Whether two results have the same rows in the same order. */
 export function equalLists(a: readonly Row[], b: readonly Row[]): boolean {
-  return sameList(a.map(rowKey), b.map(rowKey));
+  return a.length === b.length && a.every((row, index) => rowKey(row) === rowKey(b[index]));
 }
 
 /** Whether two results have the same rows, however often and in whatever order. */
 export function equalSets(a: readonly Row[], b: readonly Row[]): boolean {
-  return sameSet(a.map(rowKey), b.map(rowKey));
+  const wanted = new Set(a.map(rowKey));
+  const found = new Set<string>();
+  for (const row of b) {
+    const key = rowKey(row);
+    if (!wanted.has(key)) return false;
+    found.add(key);
+  }
+  return found.size === wanted.size;
 }
 
 /**
@@ -67,8 +86,9 @@ function columnKeys(rows: readonly Row[]): string[][] {
   return rows[0].map((_, column) => rows.map((row) => valueKey(row[column])));
 }
 
+/** One text for several, which no others share. JSON would write six characters for some. */
 function joined(keys: readonly string[]): string {
-  return JSON.stringify(keys);
+  return keys.map((key) => `${key.length} ${key}`).join("");
 }
 
 /**

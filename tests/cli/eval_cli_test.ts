@@ -106,6 +106,7 @@ Deno.test("eval with wrong options exits 2, each with what is missing", async ()
     [{ data: "dev.json", predictions: "a" }, /give --benchmark spider\|cspider\|bird/],
     [{ benchmark: "spider", predictions: "a" }, /give --data FILE, or --gold FILE/],
     [{ benchmark: "wikisql", gold: "g", predictions: "a" }, /without its questions: give --data/],
+    [{ benchmark: "internal", data: "d", gold: "g", predictions: "a" }, /Cannot use --gold with/],
     [spider, /give --predictions FILE, --base_model or --adapter_path/],
     [{ ...spider, predictions: "a", base_model: "b" }, /give --predictions, or a model/],
     [{ ...spider, backend: "ollama" }, /give the model's name on the server with --base_model/],
@@ -117,6 +118,10 @@ Deno.test("eval with wrong options exits 2, each with what is missing", async ()
     [
       { ...spider, backend: "ollama", base_model: "m", adapter_path: "a" },
       /serve the merged model/,
+    ],
+    [
+      { ...spider, backend: "openai", base_model: "m", base_url: "http://h", top_k: 5 },
+      /Cannot use --top_k with openai/,
     ],
     [{ benchmark: "spider", gold: "g", base_model: "m" }, /give --data FILE beside --gold/],
     [{ benchmark: "sprider", data: "d", predictions: "p" }, /one of spider, cspider, bird/],
@@ -170,7 +175,7 @@ function serveGold({ delayMs = 0 } = {}) {
 
 Deno.test("eval --backend ollama: killed half-way, it goes on without asking again", async () => {
   using files = await shop();
-  const { folder, data } = files;
+  const { folder, data, predict } = files;
   await using server = serveGold({ delayMs: 150 });
   const options = {
     benchmark: "spider",
@@ -187,6 +192,18 @@ Deno.test("eval --backend ollama: killed half-way, it goes on without asking aga
   assertEquals(killed.signal, "SIGKILL");
   const before = server.asked();
   assert(before >= 2 && before < 4);
+  // A shorter run uses the answers that it needs and leaves the others.
+  await evalOk({ ...options, max_samples: 1 });
+  assertEquals(server.asked(), before);
+  // What cannot be compared is told before anything is asked.
+  const other = { ...SHOP_QUESTIONS[0], query: "SELECT 1" };
+  const elsewhere = await writeShop(folder("other"), [other]);
+  const compare = folder("baseline");
+  const predictions = await predict("other.sql", ["SELECT 1"]);
+  await evalOk({ benchmark: "bird", data: elsewhere, predictions, output_dir: compare }, "--quiet");
+  const unlike = await runCli("eval", { ...options, compare });
+  assertEquals([unlike.code, server.asked()], [1, before]);
+  assertMatch(unlike.stderr, /^Cannot compare with [^\n]*\n$/);
   const stdout = await evalOk(options);
   assertMatch(stdout, /2 of 4 are answered already/);
   assertEquals(server.asked(), before + 2);

@@ -44,6 +44,7 @@ const optionsFor = (baseUrl: string, more: Partial<ServerOptions> = {}): ServerO
   maxNewTokens: 50,
   temperature: 0,
   topP: 1,
+  topK: 5,
   seed: 7,
   concurrency: 1,
   timeoutMs: 2000,
@@ -85,7 +86,15 @@ Deno.test("ollama: the raw prompt of training, or a chat", async () => {
     stream: false,
     prompt: formatPrompt(PROMPTS[0].parts, "alpaca"),
     raw: true,
-    options: { num_predict: 50, temperature: 0, top_p: 1, seed: 7, stop: ["\n###"] },
+    options: {
+      num_predict: 50,
+      temperature: 0,
+      top_p: 1,
+      top_k: 5,
+      num_ctx: 4096,
+      seed: 7,
+      stop: ["\n###"],
+    },
   });
   const chat = ollamaPredictor(optionsFor(server.url, { promptStyle: "mistral" }));
   assertEquals((await answers(chat, PROMPTS.slice(0, 1)))[0].sql, "SELECT 9");
@@ -94,6 +103,14 @@ Deno.test("ollama: the raw prompt of training, or a chat", async () => {
     role: "user",
     content: "Write SQL.\n\nQuestion 0?",
   }]]);
+});
+
+Deno.test("ollama: one context for all questions, in which the longest has room", async () => {
+  await using server = serve(() => Response.json({ response: "SELECT 1" }));
+  const long = { index: 5, parts: { instruction: "Write SQL.", input: "x".repeat(20_000) } };
+  await answers(ollamaPredictor(optionsFor(server.url)), [...PROMPTS, long]);
+  const contexts = new Set(server.asked.map(({ body }) => body.options.num_ctx));
+  assertEquals([...contexts], [10 * 1024]);
 });
 
 Deno.test("openai: completions or a chat, with the key as bearer token", async () => {
@@ -155,6 +172,27 @@ Deno.test("a server that is busy is asked again, and a wrong request is not", as
   );
   assertEquals(down.asked.length, 3);
   assertMatch(late.message, /status 500 \(broken\); look at the server's own log/);
+});
+
+Deno.test("a question that alone is refused has an error for an answer", async () => {
+  await using server = serve(({ path, body }) => {
+    const text = body.prompt ?? body.messages[0].content;
+    if (numberIn(text) === "1") {
+      return Response.json({ error: { message: "prompt is too long" } }, { status: 400 });
+    }
+    const content = numberIn(text) === "2" ? null : "SELECT 1";
+    return Response.json(
+      path === "/api/chat" ? { message: { content } } : { choices: [{ message: { content } }] },
+    );
+  });
+  const options = optionsFor(server.url, { promptStyle: "mistral" });
+  for (const predictor of [ollamaPredictor(options), openaiPredictor(options)]) {
+    const found = await answers(predictor);
+    assertEquals(found.map(({ sql }) => sql), ["SELECT 1", "", "", "SELECT 1", "SELECT 1"]);
+    assertEquals(found.map(({ error }) => error === undefined), [true, false, false, true, true]);
+    assertMatch(found[1].error!, /status 400 \(prompt is too long\)/);
+    assertMatch(found[2].error!, /wrote no text/);
+  }
 });
 
 Deno.test("a server that is away, silent or something else is told apart", async () => {

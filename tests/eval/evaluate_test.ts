@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { FormatError } from "../../src/errors.ts";
+import { BackendError, FormatError } from "../../src/errors.ts";
 import { openAnswerLog } from "../../src/eval/answers.ts";
 import type { Benchmark } from "../../src/eval/benchmark.ts";
 import { type AnswerSource, evaluate } from "../../src/eval/evaluate.ts";
@@ -92,6 +92,85 @@ Deno.test("a question without an answer, or without a prompt, cannot be scored",
   const { predictor } = goldPredictor(bare);
   const promptless = await assertRejects(() => finish(bare, { predictor }), FormatError);
   assertMatch(promptless.message, /Cannot ask spider-1: there is only its gold query/);
+});
+
+/** Refuses the first `refused` of the questions that it is asked. */
+function refusingPredictor(refused: number): Predictor {
+  return {
+    name: "refusing",
+    async *answer(prompts) {
+      for (const [place, { index }] of prompts.entries()) {
+        const answer = { index, sql: "SELECT 1", latencyMs: null, tokens: null };
+        yield await Promise.resolve(
+          place < refused ? { ...answer, sql: "", error: "prompt is too long" } : answer,
+        );
+      }
+    },
+    [Symbol.dispose]() {},
+  };
+}
+
+Deno.test("a refused question is wrong, and not asked again; a server that refuses all is told", async () => {
+  using folder = tempFolder();
+  const queries = Array.from({ length: 12 }, () => "SELECT name FROM customer WHERE id < 0");
+  const questions = queries.map((query) => ({ question: "?", query }));
+  using benchmark = await openBenchmark(
+    "spider",
+    sourceOf({ data: await writeShop(folder.path, questions) }),
+  );
+  {
+    using log = await openAnswerLog(folder("run"), "key");
+    const all = () => finish(benchmark, { predictor: refusingPredictor(12), log });
+    const error = await assertRejects(all, BackendError);
+    assertEquals(error.message, "prompt is too long (and 9 more were refused)");
+    const { predictions } = await finish(benchmark, { predictor: refusingPredictor(9), log });
+    assertEquals(
+      predictions.map(({ error_kind }) => error_kind),
+      [...Array(9).fill("no_answer"), ...Array(3).fill("wrong_result")],
+    );
+    const { error: reason, parsed, exact, exec, runs } = predictions[0];
+    assertEquals([reason, parsed, exact, exec, runs], [
+      "prompt is too long",
+      false,
+      false,
+      false,
+      false,
+    ]);
+  }
+  // Where answers are there already, refusals alone can be what is left.
+  const path = folder("run/answers.jsonl");
+  const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
+  const text = [lines[0], ...lines.slice(-1), ""].join("\n");
+  await Deno.writeTextFile(path, text);
+  using log = await openAnswerLog(folder("run"), "key");
+  const { predictions } = await finish(benchmark, { predictor: refusingPredictor(12), log });
+  assertEquals(predictions.filter(({ error_kind }) => error_kind === "no_answer").length, 11);
+});
+
+Deno.test("an answer that cannot be scored is wrong, and the run goes on", async () => {
+  using folder = tempFolder();
+  using shop = await openBenchmark("spider", sourceOf({ data: await writeShop(folder.path) }));
+  const benchmark: Benchmark = {
+    ...shop,
+    score: (index, sql) => {
+      if (sql === "bomb") throw new RangeError("Invalid string length");
+      return shop.score(index, sql);
+    },
+  };
+  const golds = shop.questions.map(({ gold }) => gold);
+  const texts = [golds[0], "bomb", `${golds[2]}${" ".repeat(20_000)}`, golds[3]];
+  const answers = texts.map((sql, index) => ({ index, sql, latencyMs: null, tokens: null }));
+  const { predictions } = await finish(benchmark, { answers });
+  assertEquals(
+    predictions.map(({ exact, exec, error_kind }) => [exact, exec, error_kind]),
+    [[true, true, null], [false, false, "too_large"], [false, false, "too_large"], [
+      true,
+      true,
+      null,
+    ]],
+  );
+  assertEquals(predictions[1].error, "Invalid string length");
+  assertMatch(predictions[2].error!, /has 20\d{3} characters; answers of up to 20000 are read/);
 });
 
 Deno.test("an abort ends the scoring", async () => {

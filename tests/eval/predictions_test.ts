@@ -32,8 +32,11 @@ Deno.test("one query a line, with or without its database, blank where there is 
   assertEquals(await sqlOf("SELECT 1\nSELECT 2\nSELECT 3\n"), ["SELECT 1", "SELECT 2", "SELECT 3"]);
   assertEquals(await sqlOf("SELECT 1\tshop\r\n\r\nSELECT 3\tzoo"), ["SELECT 1", "", "SELECT 3"]);
   assertEquals(await sqlOf("a\n\n\n"), ["a", "", ""]);
-  // Spider's evaluator cuts at a tab inside a query too.
-  assertEquals(await sqlOf("SELECT a\tFROM\nb\nc"), ["SELECT a", "b", "c"]);
+  assertEquals(await sqlOf("a\nb\nc\n\n \n"), ["a", "b", "c"]);
+  // Spider's own evaluator would cut a query at a tab in it.
+  assertEquals(await sqlOf("SELECT a\tFROM b\nb\nc"), ["SELECT a\tFROM b", "b", "c"]);
+  assertEquals(await sqlOf("SELECT\ta\tshop\nb\tshop\nc"), ["SELECT\ta", "b", "c"]);
+  assertEquals(await sqlOf("SELECT\ta\tshop\nb\tshop\nc\tzoo"), ["SELECT\ta", "b", "c"]);
 });
 
 Deno.test("JSON Lines with pred, text or a null, in order or by id", async () => {
@@ -49,6 +52,8 @@ Deno.test("JSON Lines with pred, text or a null, in order or by id", async () =>
       { index: 2, sql: "", latencyMs: null, tokens: null },
     ],
   );
+  const refused = { pred: "", error: "too long", error_kind: "no_answer" };
+  assertEquals((await read(lines(refused, { pred: "b" }, { pred: "c" })))[0].error, "too long");
   const byId = lines(
     { id: "spider-3", pred: "c" },
     { id: "spider-1", pred: "a" },
@@ -119,6 +124,9 @@ Deno.test("extractSql takes the query out of what models write around it", () =>
     ["SQL: SELECT 1", "SELECT 1"],
     ["SELECT 1\n\n### Question:\nAnd now?", "SELECT 1"],
     ["SELECT 1</s>", "SELECT 1"],
+    ["SELECT 1\n \n\t### More", "SELECT 1"],
+    // Takes minutes where each line end is the start of a search.
+    [`SELECT 1${"\n".repeat(400_000)}x`, `SELECT 1${"\n".repeat(400_000)}x`],
     ["", ""],
   ];
   for (const [text, sql] of cases) assertEquals(extractSql(text), sql, text);

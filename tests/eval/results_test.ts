@@ -80,6 +80,20 @@ Deno.test("equalSets and equalLists: BIRD's rule and WikiSQL's", () => {
   assert(!equalLists([[1n], [1n]], [[1n]]));
 });
 
+Deno.test("long values are equal where all of them is, and rows of them need no longer text", () => {
+  const long = "\u0001".repeat(2_000_000);
+  const row: Row = Array.from({ length: 30 }, () => long);
+  const other: Row = [...row.slice(1), `${long.slice(1)}x`];
+  const bytes = new Uint8Array(2000), otherBytes = bytes.with(1999, 1);
+  assert(equalLists([row], [[...row]]) && equalSets([row, row], [row]));
+  assert(equalResults([row], [row], inOrder));
+  assert(!equalLists([row], [other]) && !equalSets([row], [other]));
+  assert(!equalSets([[1n]], [row]) && !equalLists([[1n], [2n]], [row]));
+  assert(equalLists([[bytes]], [[bytes.slice()]]) && !equalLists([[bytes]], [[otherBytes]]));
+  // Where one value ends and the next begins counts.
+  assert(!equalLists([["a", "text b"]], [["a6 text b", ""]]));
+});
+
 Deno.test("pythonFloat writes floats as Python does", () => {
   const cases: [number, string][] = [
     [1, "1.0"],

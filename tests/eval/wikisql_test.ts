@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { FormatError } from "../../src/errors.ts";
+import { judge } from "../../src/eval/judge.ts";
 import { openBenchmark } from "../../src/eval/open.ts";
+import { readPredictions } from "../../src/eval/predictions.ts";
 import { parseSketch } from "../../src/eval/wikisql/parse.ts";
 import {
   checkSketch,
@@ -172,6 +174,32 @@ Deno.test("wikisql: with a database that has the header's names, or col0 and so 
     const given = benchmark.render!(1, { sel: 1, agg: 4, conds: [] });
     assertEquals(await verdict(1, given), [true, true, true, "aggregation"]);
     assertEquals((await benchmark.score(1, "I do not know")).fault!.kind, "syntax");
+  }
+});
+
+Deno.test("wikisql: a structure that is no query of its table is wrong, and the others are scored", async () => {
+  using folder = tempFolder();
+  const data = await writeWikisql(folder.path, ["player", "goals", "home town"]);
+  using benchmark = await openBenchmark("wikisql", sourceOf({ data }));
+  const good = { sel: 1, agg: 4, conds: [] };
+  const cases: [unknown, RegExp][] = [
+    [{ sel: 0, agg: 0, conds: [[1, 0, "none"]] }, /Goals is a column of numbers/],
+    [{ ...good, agg: 9 }, /agg is 9/],
+    [{ ...good, sel: 3 }, /sel is 3/],
+    [[], /sel is undefined/],
+  ];
+  for (const [query, reason] of cases) {
+    const lines = [{ query }, { query: good }].map((line) => JSON.stringify(line)).join("\n");
+    await Deno.writeTextFile(folder("predictions.jsonl"), lines);
+    const answers = await readPredictions(folder("predictions.jsonl"), benchmark, {
+      partial: false,
+    });
+    assertMatch(answers[0].error!, reason);
+    const verdicts = await Promise.all(answers.map((answer) => judge(benchmark, answer)));
+    assertEquals(verdicts.map(({ parsed, exact, exec }) => [parsed, exact, exec]), [
+      [false, false, false],
+      [true, true, true],
+    ]);
   }
 });
 

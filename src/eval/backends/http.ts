@@ -20,6 +20,8 @@ export interface ServerOptions {
   readonly maxNewTokens: number;
   readonly temperature: number;
   readonly topP: number;
+  /** 0: all. Only Ollama knows it. */
+  readonly topK: number;
   readonly seed: number;
   /** Questions at once. */
   readonly concurrency: number;
@@ -38,32 +40,55 @@ export interface Protocol {
   readonly name: string;
   /** What to do where nobody listens. */
   readonly remedy: string;
-  readonly request: (prompt: Prompt) => { readonly path: string; readonly body: unknown };
+  /** How to ask one of `prompts`. */
+  readonly requests: (prompts: readonly Prompt[]) => (prompt: Prompt) => Call;
   /** Null where the response is something else. */
   readonly read: (body: Readonly<Record<string, unknown>>) => Reply | null;
 }
 
+/** A request: the path behind the address of the server, and what is sent there as JSON. */
+export interface Call {
+  readonly path: string;
+  readonly body: unknown;
+}
+
 /** What a model wrote. */
 export interface Reply {
-  readonly text: string;
+  /** Null where it gave none: it refused, or called a tool. */
+  readonly text: string | null;
   readonly tokens: number | null;
 }
 
-/** A server as a {@linkcode Predictor}. What it yields throws {@linkcode BackendError}. */
+/** What a server says of one request, such as a prompt that is too long, and not of all. */
+const REFUSALS: readonly (number | undefined)[] = [400, 413, 422];
+
+/**
+ * A server as a {@linkcode Predictor}. What it yields throws {@linkcode BackendError}; for a question
+ * that the server refuses it has an answer with an error.
+ */
 export function serverPredictor(protocol: Protocol, options: ServerOptions): Predictor {
-  const ask = async (prompt: Prompt, signal: AbortSignal): Promise<Answer> => {
-    const { path, body } = protocol.request(prompt);
-    const { reply, ms } = await post(protocol, { path, body, options, signal });
-    return {
-      index: prompt.index,
-      sql: extractSql(reply.text),
-      latencyMs: Math.round(ms),
-      tokens: reply.tokens,
-    };
+  const ask = async (index: number, call: Call, signal: AbortSignal): Promise<Answer> => {
+    try {
+      const { reply: { text, tokens }, ms } = await post(protocol, { ...call, options, signal });
+      const latencyMs = Math.round(ms);
+      if (text !== null) return { index, sql: extractSql(text), latencyMs, tokens };
+      const error = `Cannot get an answer from ${protocol.name}: the model wrote no text`;
+      return { index, sql: "", latencyMs, tokens, error };
+    } catch (error) {
+      if (!(error instanceof BackendError) || !REFUSALS.includes(error.status)) throw error;
+      return { index, sql: "", latencyMs: null, tokens: null, error: error.message };
+    }
   };
   return {
     name: `${protocol.name} ${options.model}`,
-    answer: (prompts, signal) => inParallel(prompts, { ask, signal, limit: options.concurrency }),
+    answer(prompts, signal) {
+      const request = protocol.requests(prompts);
+      return inParallel(prompts, {
+        ask: (prompt, signal) => ask(prompt.index, request(prompt), signal),
+        signal,
+        limit: options.concurrency,
+      });
+    },
     [Symbol.dispose]: () => {},
   };
 }
@@ -98,9 +123,7 @@ async function* inParallel(
   }
 }
 
-interface Request {
-  readonly path: string;
-  readonly body: unknown;
+interface Request extends Call {
   readonly options: ServerOptions;
   readonly signal: AbortSignal;
 }

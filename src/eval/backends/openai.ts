@@ -23,7 +23,7 @@ export function openaiPredictor(options: ServerOptions): Predictor {
   return serverPredictor({
     name: "openai",
     remedy: "start it or correct --base_url, which ends with /v1 on most servers",
-    request: ({ parts }) =>
+    requests: () => ({ parts }) =>
       promptStyle === "alpaca"
         ? { path: "/completions", body: { ...common, prompt: formatPrompt(parts, "alpaca") } }
         : {
@@ -36,8 +36,8 @@ export function openaiPredictor(options: ServerOptions): Predictor {
     read({ choices, usage }) {
       const [choice] = Array.isArray(choices) ? choices : [];
       if (!isJsonObject(choice)) return null;
-      const text = isJsonObject(choice.message) ? choice.message.content : choice.text;
-      if (typeof text !== "string") return null;
+      const text = isJsonObject(choice.message) ? choice.message.content ?? null : choice.text;
+      if (typeof text !== "string" && text !== null) return null;
       const tokens = isJsonObject(usage) ? usage.completion_tokens : null;
       return { text, tokens: typeof tokens === "number" ? tokens : null };
     },

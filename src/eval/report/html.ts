@@ -166,12 +166,19 @@ function moreThan(count: number, file: string): string {
   return `<p class="soft">… and ${count - LISTED} more, in ${file}.</p>`;
 }
 
+/** Models that repeat themselves write much that nobody reads. */
+const SHOWN = 4000;
+
+function shortened(text: string): string {
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)} … (${text.length} characters)` : text;
+}
+
 function entry(
   { id, db_id, question }: Pick<Flip, "id" | "db_id" | "question">,
   facts: readonly (readonly [name: string, text: string | null])[],
 ): string {
   const list = facts.filter(([, text]) => text !== null).map(([name, text]) =>
-    `<dt>${escapeHtml(name)}</dt><dd><code>${escapeHtml(text!)}</code></dd>`
+    `<dt>${escapeHtml(name)}</dt><dd><code>${escapeHtml(shortened(text!))}</code></dd>`
   );
   const about = db_id === null ? id : `${id} · ${db_id}`;
   return `<details><summary><span class="soft">${escapeHtml(about)}</span> ` +

@@ -56,6 +56,13 @@ function checkTags(html: string): void {
   assertEquals(open, []);
 }
 
+Deno.test("the page shows the start of an answer without end", () => {
+  const endless = predictions.map((prediction) => ({ ...prediction, pred: "a ".repeat(50_000) }));
+  const html = reportHtml(reportOf(endless, null), endless);
+  assert(html.length < 500_000, `${html.length}`);
+  assertStringIncludes(html, "… (100000 characters)");
+});
+
 Deno.test("the page needs nothing from outside, and shows what was said as text", () => {
   const html = reportHtml(reportOf(), predictions);
   assert(!/<script|src=|href=|@import|url\(|https?:/i.test(html));
