@@ -156,7 +156,7 @@ jupyterTest(
   async (jupyter) => {
     const path = join(jupyter.folder, "notebooks", `${NAMES[0]}.ipynb`);
     const told = JSON.parse(await jupyter.run("interrupt", path));
-    assertEquals(told.sent, true);
+    assertEquals(told.sent, true, JSON.stringify(told.stopped).slice(0, 3000));
     assertEquals(told.stopped.status, "error");
     const { ename, evalue } = told.stopped.shown.at(-1);
     assertEquals(ename, "AbortError");
