@@ -6,6 +6,7 @@
 
 import asyncio
 import json
+import queue
 import re
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 CELL_SECONDS = 300
+LATE_SECONDS = 2
 
 
 def execute(path: str, out: str) -> None:
@@ -44,13 +46,20 @@ class Session:
         shown = []
 
         async def listen() -> None:
+            # Deno's kernel may say that it is idle before the last outputs have left.
+            seconds = CELL_SECONDS
             while True:
-                message = await self.client.get_iopub_msg(timeout=CELL_SECONDS)
+                try:
+                    message = await self.client.get_iopub_msg(timeout=seconds)
+                except queue.Empty:
+                    if seconds == CELL_SECONDS:
+                        raise
+                    return
                 if message["parent_header"].get("msg_id") != request:
                     continue
                 kind, content = message["msg_type"], message["content"]
                 if kind == "status" and content["execution_state"] == "idle":
-                    return
+                    seconds = LATE_SECONDS
                 if kind in ("display_data", "update_display_data", "execute_result", "error"):
                     shown.append({"type": kind, **content})
                     await on_output(content) if on_output else None
