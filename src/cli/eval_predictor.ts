@@ -57,27 +57,29 @@ export async function openPredictor(
   const { model, tokenizer } = opening.use(await openModel(directory, config, signal));
   const predictor = opening.use(webgpuPredictor(model, tokenizer, {
     name: config.adapter_path ? `${name} with ${config.adapter_path}` : name,
-    promptStyle: config.prompt_style,
-    maxNewTokens: config.max_new_tokens,
-    temperature: config.temperature,
-    topP: config.top_p,
-    topK: config.top_k,
-    seed: config.seed,
+    ...generationOf(config),
     batchSize: config.batch_size,
   }));
   const opened = opening.move();
   return { predictor, key, [Symbol.dispose]: () => opened.dispose() };
 }
 
-function openServer(config: EvalConfig): Predictor {
-  const options = {
-    model: config.base_model!,
+/** How answers are generated, wherever the model runs. */
+function generationOf(config: EvalConfig) {
+  return {
     promptStyle: config.prompt_style,
     maxNewTokens: config.max_new_tokens,
     temperature: config.temperature,
     topP: config.top_p,
     topK: config.top_k,
     seed: config.seed,
+  };
+}
+
+function openServer(config: EvalConfig): Predictor {
+  const options = {
+    model: config.base_model!,
+    ...generationOf(config),
     concurrency: config.batch_size,
     timeoutMs: config.request_timeout_ms,
   };

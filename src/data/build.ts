@@ -8,21 +8,15 @@ import { join } from "node:path";
 import { ConfigError, FormatError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic.ts";
 import { lockFolder } from "../formats/folder_lock.ts";
-import { loadBuilder } from "../sql/build.ts";
 import { collect, type Collected, type CollectOptions } from "./collect.ts";
-import { createDatabases } from "./databases.ts";
 import type { Dataset, DatasetPart, DatasetSource, Split } from "./example.ts";
-import { createRecordMaker } from "./make_record.ts";
-import { createConverter } from "./postgres.ts";
-import type { PromptWording, SqlDialect } from "./question.ts";
+import { openRecordMaker, type RecordOptions } from "./open_maker.ts";
 import { type DataReport, type SplitReport, spreadOf } from "./report.ts";
-import { createSchemaWriter, type SchemaOptions } from "./serialise.ts";
 import { assignSplits } from "./split.ts";
 import { distribute, SPLITS, spoolFile } from "./spool.ts";
-import { createValidator } from "./validate.ts";
 
 /** Settings of {@linkcode buildDataset}. */
-export interface BuildOptions extends CollectOptions {
+export interface BuildOptions extends CollectOptions, RecordOptions {
   /** The folder to write to. Files of an earlier build are replaced. */
   readonly outDir: string;
   /** Decides which schemas are for validation and testing. */
@@ -31,12 +25,6 @@ export interface BuildOptions extends CollectOptions {
   readonly valRatio?: number;
   /** Share of the rows for testing where no file of the data set is for it. Default 0. */
   readonly testRatio?: number;
-  readonly wording?: PromptWording;
-  /** "postgres" turns SQLite's schema and SQL into PostgreSQL's. Default "sqlite". */
-  readonly dialect?: SqlDialect;
-  readonly schema?: SchemaOptions;
-  /** Milliseconds for one query on a database. Default 5000. */
-  readonly timeoutMs?: number;
   /** Told in the report, such as how the command was called. */
   readonly reported?: Readonly<Record<string, unknown>>;
 }
@@ -53,23 +41,13 @@ export async function buildDataset(
   source: DatasetSource,
   options: BuildOptions,
 ): Promise<DataReport> {
-  const { outDir, timeoutMs = 5000, valRatio = 0.1, testRatio = 0 } = options;
+  const { outDir, valRatio = 0.1, testRatio = 0 } = options;
   const parts = await dataset.open(source);
   await refuseOverwriting(parts, outDir);
   using _lock = await lockFolder(outDir);
-  const build = await loadBuilder();
-  using databases = createDatabases();
-  using validator = createValidator({ build, databases, timeoutMs });
+  using maker = await openRecordMaker(dataset.name, options);
   await using spool = await spoolFile(join(outDir, ".records.tmp"));
-  const makeRecord = createRecordMaker({
-    source: dataset.name,
-    writeSchema: createSchemaWriter(options.schema ?? {}, { build, databases }),
-    validator,
-    wording: options.wording,
-    dialect: options.dialect,
-    convert: createConverter(options.dialect, { build, databases }),
-  });
-  const collected = await collect(parts, { makeRecord, spool }, options);
+  const collected = await collect(parts, { makeRecord: maker.makeRecord, spool }, options);
   const ratios = { seed: options.seed, valRatio, testRatio };
   const splits = assignSplits(collected.rows, collected.groups, ratios);
   for (const [i, split] of splits.entries()) {

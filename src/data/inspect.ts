@@ -2,8 +2,6 @@
  * A look at a data set without writing anything.
  * @module
  */
-import { loadBuilder } from "../sql/build.ts";
-import { createDatabases } from "./databases.ts";
 import {
   type Dataset,
   type DatasetSource,
@@ -12,13 +10,10 @@ import {
   type RowFaultKind,
   type Split,
 } from "./example.ts";
-import { createRecordMaker } from "./make_record.ts";
-import { createConverter } from "./postgres.ts";
-import type { PromptWording, SqlDialect } from "./question.ts";
+import { openRecordMaker, type RecordOptions } from "./open_maker.ts";
 import type { InstructionRecord } from "./record.ts";
 import { createTally, type RowCount } from "./report.ts";
-import { createSchemaWriter, type SchemaOptions } from "./serialise.ts";
-import { createValidator, type Verdict } from "./validate.ts";
+import type { Verdict } from "./validate.ts";
 
 /** One file of a data set. */
 export interface InspectedFile {
@@ -41,12 +36,9 @@ export interface Inspection {
 }
 
 /** How to look. */
-export interface InspectOptions {
+export interface InspectOptions extends Omit<RecordOptions, "timeoutMs"> {
   /** Rows to read of each file at most. Default: all. */
   readonly maxRows?: number;
-  readonly wording?: PromptWording;
-  readonly dialect?: SqlDialect;
-  readonly schema?: SchemaOptions;
   readonly signal?: AbortSignal;
 }
 
@@ -76,17 +68,7 @@ export async function inspectDataset(
     files.push({ file, split, bytes, rows: count, faults: faults.toJSON() });
   }
   if (first === null) return { files, record: null, verdict: null };
-  const build = await loadBuilder();
-  using databases = createDatabases();
-  using validator = createValidator({ build, databases, timeoutMs: 5000 });
-  const makeRecord = createRecordMaker({
-    source: dataset.name,
-    writeSchema: createSchemaWriter(options.schema ?? {}, { build, databases }),
-    validator,
-    wording: options.wording,
-    dialect: options.dialect,
-    convert: createConverter(options.dialect, { build, databases }),
-  });
-  const { record, verdict } = await makeRecord(first);
+  using maker = await openRecordMaker(dataset.name, options);
+  const { record, verdict } = await maker.makeRecord(first);
   return { files, record: record && { id: first.id, ...record }, verdict };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { FormatError } from "../errors.ts";
-import { fileChunks } from "./jsonl.ts";
+import { fileChunks, joinBytes } from "./jsonl.ts";
 
 /** One element of the array. */
 export interface ArrayElement {
@@ -65,7 +65,7 @@ export async function* readJsonArray(
   const finish = (): ArrayElement => {
     let value: unknown;
     try {
-      value = JSON.parse(decoder.decode(joined(parts, length)));
+      value = JSON.parse(decoder.decode(joinBytes(parts, length)));
     } catch (cause) {
       const reason = cause instanceof SyntaxError ? cause.message : "it is not valid UTF-8";
       const what = `element ${row + 1} of its array cannot be read: ${reason}`;
@@ -134,15 +134,4 @@ export async function* readJsonArray(
 
 function hasByteOrderMark(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  if (parts.length === 1) return parts[0];
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
 }

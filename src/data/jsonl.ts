@@ -73,7 +73,7 @@ export async function* readLines(path: string, maxLineBytes: number): AsyncGener
     parts.push(part);
   };
   const finish = () => {
-    const bytes = parts.length === 1 ? parts[0] : concat(parts, length);
+    const bytes = parts.length === 1 ? parts[0] : joinBytes(parts, length);
     parts = [];
     length = 0;
     line++;
@@ -129,7 +129,9 @@ export async function* fileChunks(path: string): AsyncGenerator<Uint8Array, void
   }
 }
 
-function concat(parts: readonly Uint8Array[], length: number): Uint8Array {
+/** The parts one after another, `length` bytes in all; a single part is returned as it is. */
+export function joinBytes(parts: readonly Uint8Array[], length: number): Uint8Array {
+  if (parts.length === 1) return parts[0];
   const bytes = new Uint8Array(length);
   let offset = 0;
   for (const part of parts) {

@@ -35,9 +35,6 @@ export const COLOURS: readonly string[] = words("red blue green black white silv
 export const WEEKDAYS: readonly string[] = words(
   "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
 );
-export const LANGUAGES: readonly string[] = words(
-  "English Spanish French German Arabic Hindi Japanese Swahili",
-);
 export const PLACES: readonly string[] = words(`
   Harbour Hillside Lakeview Maple Northgate Oakwood Riverside Rosehill Station Sunset Valley Westfield
   Willow Birch Cedar Garden Castle Market
