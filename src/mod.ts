@@ -73,7 +73,13 @@ export {
   type HubOptions,
   type HubSnapshot,
 } from "./formats/hub.ts";
-export { type InstructionRecord, readRecords } from "./data/record.ts";
+export {
+  type InstructionRecord,
+  readRecords,
+  readTrainingRecords,
+  type TextRecord,
+  type TrainingRecord,
+} from "./data/record.ts";
 export { DATASETS } from "./data/registry.ts";
 export { buildDataset, type BuildOptions } from "./data/build.ts";
 export { inspectDataset, type Inspection } from "./data/inspect.ts";

@@ -1,6 +1,6 @@
 /**
- * Instruction records, the training format: Alpaca-style JSONL with `instruction`, `input` and
- * `output` (the SQL).
+ * Records, the training format: Alpaca-style JSONL with `instruction`, `input` and `output` (the
+ * SQL), or plain `text`, the language-modelling format of TRL.
  * @module
  */
 import { FormatError, type FormatLocation } from "../errors.ts";
@@ -18,6 +18,38 @@ export interface InstructionRecord {
   /** Where the record comes from, e.g. a data set's name. */
   readonly source?: string;
   readonly meta?: Readonly<Record<string, unknown>>;
+}
+
+/** A text to learn as it stands, without prompt or answer. */
+export interface TextRecord {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** What a training file may hold. */
+export type TrainingRecord = InstructionRecord | TextRecord;
+
+/** Whether a record is a text without prompt and answer. */
+export function isTextRecord(record: TrainingRecord): record is TextRecord {
+  return "text" in record;
+}
+
+/**
+ * Checks one parsed JSON value: a {@linkcode TextRecord} where it has a `text`, else an
+ * {@linkcode InstructionRecord}. Throws as {@linkcode parseRecord} does.
+ */
+export function parseTrainingRecord(value: unknown, location: FormatLocation): TrainingRecord {
+  if (!isObject(value) || !("text" in value)) return parseRecord(value, location);
+  const { id, text } = value;
+  if (!isString(text) || text.trim() === "") {
+    const what = isString(text) ? "is empty" : "is not a string";
+    throw fault(location, `"text" ${what}`, "fill it in or leave the record out");
+  }
+  if ("instruction" in value || "output" in value) {
+    const what = `it has a "text" and an instruction`;
+    throw fault(location, what, "give a record one or the other");
+  }
+  return { id: isStringOrNumber(id) ? String(id) : `line-${location.line ?? 0}`, text };
 }
 
 /**
@@ -64,25 +96,47 @@ export function parseRecord(value: unknown, location: FormatLocation): Instructi
   };
 }
 
+/** How much of a file to read. */
+export interface ReadOptions {
+  /** Default: all. */
+  readonly maxRecords?: number;
+}
+
 /**
- * Reads the records of a JSONL file, the first `maxRecords` of them.
+ * Reads the instruction records of a JSONL file, the first `maxRecords` of them.
  *
  * Throws FormatError as {@linkcode readJsonl} and {@linkcode parseRecord} do, and for a file without
  * records.
  */
 export async function readRecords(
   path: string,
-  options: { readonly maxRecords?: number } = {},
+  options: ReadOptions = {},
 ): Promise<InstructionRecord[]> {
+  return await readAs(parseRecord, path, options);
+}
+
+/** Reads the records of a JSONL file as {@linkcode readRecords} does; they may be texts, too. */
+export async function readTrainingRecords(
+  path: string,
+  options: ReadOptions = {},
+): Promise<TrainingRecord[]> {
+  return await readAs(parseTrainingRecord, path, options);
+}
+
+async function readAs<T>(
+  parse: (value: unknown, location: FormatLocation) => T,
+  path: string,
+  options: ReadOptions,
+): Promise<T[]> {
   const maxRecords = options.maxRecords ?? Infinity;
   if (!(maxRecords >= 1)) {
     throw new RangeError(
       `Cannot read ${maxRecords} records of ${path}: at least one is needed; ask for 1 or more`,
     );
   }
-  const records: InstructionRecord[] = [];
+  const records: T[] = [];
   for await (const { line, value } of readJsonl(path)) {
-    records.push(parseRecord(value, { file: path, line }));
+    records.push(parse(value, { file: path, line }));
     if (records.length >= maxRecords) break;
   }
   if (records.length === 0) {

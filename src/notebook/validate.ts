@@ -2,6 +2,7 @@
  * The check before a long run: every part of it, done once on few records.
  * @module
  */
+import { isTextRecord } from "../data/record.ts";
 import { join } from "node:path";
 import { formatBytes, formatCount, formatLoss } from "../cli/format.ts";
 import { TrainingError } from "../errors.ts";
@@ -221,7 +222,9 @@ async function answerOnce(
     signal,
   });
   const { tokenizer } = planned;
-  const record = (config.val_path ? planned.evalRecords : planned.trainRecords)[0];
+  const records = config.val_path ? planned.evalRecords : planned.trainRecords;
+  const record = records.find((one) => one.id === sample.id);
+  if (!record || isTextRecord(record)) throw new TypeError(`There is no record ${sample.id}`);
   const full = config.method === "full";
   using model = await loadModel(notebook.device, full ? path : settings.modelDirectory, {
     quantization: config.method === "qlora" ? "nf4" : "none",

@@ -101,6 +101,28 @@ export function packRows(
   return { values, rows, depth, count };
 }
 
+/** Packs the left operand Bᵀ [rows, depth] of a `view` of B [depth, rows], all in multiples of 4. */
+export function packTransposedRows(
+  scope: Scope,
+  { tensor, stride, offset = 0 }: MatrixView,
+  { rows, depth }: { rows: number; depth: number },
+): PackedRows {
+  const quads = Math.ceil(depth / 4), octets = Math.ceil(rows / 8);
+  const shape = [1, octets, quads, 8, 4];
+  // Rows past the last are written by nothing where it is the fourth of its eight.
+  const values = rows % 8 === 0 ? scope.empty(shape) : scope.zeros(shape);
+  const sizes = { m: rows, k: depth, a_stride: stride, a_offset: offset, a_batch: 0 };
+  scope.device.run(
+    packRowsKernel,
+    "pack_transposed",
+    { a_quads: tensor, packed: values, ...sizes },
+    {
+      groups: [Math.ceil(rows / 256), quads],
+    },
+  );
+  return { values, rows, depth, count: 1 };
+}
+
 /**
  * `c[M, N] (+)= alpha · A · B` for each of the `count` operands that `a` holds. `panels` are right
  * operands as `panels.ts` packs them, each used by `share` consecutive products.

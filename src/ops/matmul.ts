@@ -7,19 +7,24 @@ import { ShapeError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
 import { describe, expectShape, type Tensor } from "../device/tensor.ts";
 import {
+  type MatrixView,
   type PackedRows,
   packRows,
+  packTransposedRows,
   PANEL,
   product,
   type ProductOptions,
   transposedProduct,
 } from "./gemm.ts";
 import { isForFewRows, multiplyFewRows } from "./matvec.ts";
-import { type PanelSource, panelSources } from "./panels.ts";
+import { packDense, type PanelSource, panelSources } from "./panels.ts";
 import type { Weight } from "./weight.ts";
 
 /** Bytes of unpacked weight that exist at once. */
 const MAX_PANEL_BYTES = 32 * 2 ** 20;
+
+/** Rows, columns and depth of a transposed product from which packing costs less than it saves. */
+const PACKING_PAYS = 64;
 
 /**
  * `c[N, O] (+)= alpha · x[N, I] · Wᵀ` for `weight` [O, I]: a linear layer forward.
@@ -93,7 +98,37 @@ export function multiplyTransposed(
     b: { tensor: b, stride: n },
     c: { tensor: c, stride: n },
   };
-  transposedProduct(device, views, { m, n, k }, options);
+  const inQuads = [m, aWidth, aColumn, n].every((value) => value % 4 === 0);
+  if (inQuads && Math.min(m, n, k) >= PACKING_PAYS) {
+    multiplyTransposedPacked(device, views, { m, n, k }, options);
+  } else {
+    transposedProduct(device, views, { m, n, k }, options);
+  }
+}
+
+/** Packs both operands, as many rows of them at a time as fit the scratch panel. */
+function multiplyTransposedPacked(
+  device: Device,
+  { a, b, c }: { a: MatrixView; b: MatrixView; c: MatrixView },
+  { m, n, k }: { m: number; n: number; k: number },
+  options: ProductOptions,
+): void {
+  const most = Math.max(1, Math.floor(MAX_PANEL_BYTES / (16 * Math.max(m, n)))) * 4;
+  let { accumulate = 0 } = options;
+  for (let begin = 0; begin < k; begin += most) {
+    const depth = Math.min(most, k - begin);
+    using scope = device.scope("packed transposed product");
+    const from = ({ tensor, stride, offset = 0 }: MatrixView) => ({
+      tensor,
+      stride,
+      offset: offset + begin * stride,
+    });
+    const rows = packTransposedRows(scope, from(a), { rows: m, depth });
+    const range = { transposed: true, depth, columnBegin: 0, columnCount: n };
+    const panels = packDense(scope, from(b), range);
+    product(device, { a: rows, panels, columns: n, c }, { ...options, accumulate });
+    accumulate = 1; // further rows add to the same sums
+  }
 }
 
 /** Unpacks the source in chunks of columns that fit the scratch panel, and multiplies each. */

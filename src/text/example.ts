@@ -2,7 +2,7 @@
  * Records to token ids with their targets.
  * @module
  */
-import type { InstructionRecord } from "../data/record.ts";
+import { type InstructionRecord, isTextRecord, type TrainingRecord } from "../data/record.ts";
 import { ShapeError } from "../errors.ts";
 import { type AnsweredPrompt, encodeAnswered, type PromptStyle } from "./prompt.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -28,7 +28,10 @@ export interface DroppedRecord {
 export interface TokenizeOptions {
   /** Most tokens in an example, BOS and EOS included. */
   readonly maxSeqLength: number;
-  /** Whether only the SQL and EOS are targets (default), or all tokens after BOS. */
+  /**
+   * Whether only the SQL and EOS are targets (default), or all tokens after BOS, as always in a text
+   * without a prompt.
+   */
   readonly completionOnly?: boolean;
   /** Default: "alpaca". */
   readonly style?: PromptStyle;
@@ -38,12 +41,12 @@ export interface TokenizeOptions {
  * Encodes prompt, SQL and EOS of one record. For the border of a completion-only example see
  * {@linkcode encodeAnswered}. A record that is too long loses the beginning of its input, then of
  * the end of its instruction, as much as it must, but never any of its SQL and EOS; one whose SQL
- * does not fit even so is dropped.
+ * does not fit even so is dropped. A text without a prompt loses its end.
  *
  * Throws ShapeError unless `maxSeqLength` is an integer of at least 3.
  */
 export function tokenizeRecord(
-  record: InstructionRecord,
+  record: TrainingRecord,
   tokenizer: Tokenizer,
   options: TokenizeOptions,
 ): TokenizedExample | DroppedRecord {
@@ -55,6 +58,11 @@ export function tokenizeRecord(
     );
   }
   const { id } = record;
+  if (isTextRecord(record)) {
+    const ids = [...tokenizer.encode(record.text), tokenizer.eosId];
+    const truncated = ids.length > maxSeqLength;
+    return { id, ids: Uint32Array.from(ids.slice(0, maxSeqLength)), targetStart: 1, truncated };
+  }
   const encode = (shortened: InstructionRecord) => encodeAnswered(shortened, tokenizer, { style });
   const example = (answered: AnsweredPrompt, truncated: boolean): TokenizedExample => ({
     id,
@@ -76,7 +84,7 @@ export function tokenizeRecord(
 
 /** Encodes all records; `truncated` counts the examples that were cut. */
 export function tokenizeRecords(
-  records: readonly InstructionRecord[],
+  records: readonly TrainingRecord[],
   tokenizer: Tokenizer,
   options: TokenizeOptions,
 ): { examples: TokenizedExample[]; truncated: number; dropped: DroppedRecord[] } {

@@ -50,7 +50,7 @@ const targetModules = z.union([
 /** Every field of the train section, with its default and bounds. */
 export const trainSchema = z.object({
   train_path: path().meta(data(
-    "JSONL of training records (instruction, input, output). Required unless --smoke.",
+    "JSONL of training records (instruction, input, output, or text). Required unless --smoke.",
     { value: "FILE", also: ["dataset_name", "train_file", "dataset", "data_path"] },
   )),
   val_path: path().meta(data("JSONL of records for the eval loss.", {

@@ -3,7 +3,7 @@
  * @module
  */
 import { FormatError, TrainingError } from "../errors.ts";
-import { type InstructionRecord, readRecords } from "../data/record.ts";
+import { readTrainingRecords, type TrainingRecord } from "../data/record.ts";
 import type { Device } from "../device/device.ts";
 import { checkWritableFolder } from "../formats/atomic.ts";
 import { buildModel, type ModelFiles, openModelFiles } from "../model/load.ts";
@@ -20,8 +20,8 @@ import { loadOptions, makeTrainable, type TrainedPart } from "./trainable.ts";
 /** Records as they were read and as the model will see them. */
 export interface TrainingData {
   readonly tokenizer: Tokenizer;
-  readonly trainRecords: readonly InstructionRecord[];
-  readonly evalRecords: readonly InstructionRecord[];
+  readonly trainRecords: readonly TrainingRecord[];
+  readonly evalRecords: readonly TrainingRecord[];
   readonly trainExamples: readonly TokenizedExample[];
   readonly evalExamples: readonly TokenizedExample[];
   /** Examples that lost a part of their prompt, and records that could not be used. */
@@ -63,11 +63,11 @@ export async function planTraining(
   const files = cleanup.use(await openModelFiles(modelDirectory));
   const tokenizer = await loadTokenizer(modelDirectory);
   checkVocabulary(tokenizer, files.config, modelDirectory);
-  const trainRecords = await readRecords(train_path, {
+  const trainRecords = await readTrainingRecords(train_path, {
     maxRecords: config.max_train_samples ?? undefined,
   });
   const evalRecords = val_path
-    ? await readRecords(val_path, { maxRecords: config.max_val_samples ?? undefined })
+    ? await readTrainingRecords(val_path, { maxRecords: config.max_val_samples ?? undefined })
     : [];
   const tokenizing = {
     maxSeqLength: config.max_seq_length,

@@ -1,13 +1,14 @@
 /**
- * Texts that a small base model is trained on before it is taught to answer: schemas, SQL, English,
- * and texts from which it learns to read a schema and to copy from what stands before. No text has a
- * question together with its query.
+ * What a small base model is trained on before it is taught to answer: schemas, SQL, English, and
+ * texts and tasks from which it learns to read a schema and to copy from what stands before. Nothing
+ * has a question together with its query.
  * @module
  */
 import { formatDdl, formatValue } from "../../sql/ddl.ts";
 import { type Random, random } from "../random.ts";
 import { demoDatabases, smallDatabase } from "./databases.ts";
 import { chance, indefinite, listed, pick, plural, sample, say } from "./english.ts";
+import { readingTask, type Task } from "./tasks.ts";
 import { inventWord } from "./invented.ts";
 import { type Pair, syntheticPairs } from "./pairs.ts";
 import { schemaOf } from "./record.ts";
@@ -16,17 +17,18 @@ import type { Column, SyntheticDatabase, Table } from "./types.ts";
 /** What a text is. A `copy` is a text followed by itself. */
 export type TextKind = "schema" | "sql" | "english" | "reading" | "rows" | "recall" | "copy";
 
-/** A text to train a base model on. */
-export interface PretrainingText {
-  readonly kind: TextKind;
-  readonly text: string;
-}
+/** A text to train a base model on, or a task with its result. */
+export type PretrainingText =
+  | { readonly kind: TextKind; readonly text: string }
+  | { readonly kind: "task"; readonly task: Task };
 
 /** Which texts to make. */
 export interface TextOptions {
   readonly seed: number;
   /** Default: as many as are asked for. */
   readonly count?: number;
+  /** Of a hundred, so many are tasks. Default 20. */
+  readonly tasks?: number;
   /** Of a hundred texts, so many are followed by their own copy. Default 33. */
   readonly copies?: number;
 }
@@ -53,7 +55,7 @@ const WRITER_LIST = WRITERS.flatMap(([weight, kind, write]) =>
 
 /** Makes texts one by one, the same for the same options on every machine. */
 export function* pretrainingTexts(
-  { seed, count = Infinity, copies = 33 }: TextOptions,
+  { seed, count = Infinity, tasks = 20, copies = 33 }: TextOptions,
 ): Generator<PretrainingText, void, undefined> {
   const rng = random(seed, "pretraining texts");
   const demo = demoDatabases();
@@ -66,6 +68,10 @@ export function* pretrainingTexts(
       database = chance(rng, DEMO_SHARE) ? pick(rng, demo) : smallDatabase(index, { seed });
     }
     const { value: pair } = pairs.next();
+    if (chance(rng, tasks)) {
+      yield { kind: "task", task: readingTask(rng, pair!) };
+      continue;
+    }
     const { kind, write } = pick(rng, WRITER_LIST);
     const text = write(rng, database, pair!);
     yield chance(rng, copies) ? { kind: "copy", text: copied(rng, text) } : { kind, text };
