@@ -25,7 +25,7 @@ import { planTraining, prepareTraining } from "../../src/train/prepare.ts";
 import { train } from "../../src/train/train.ts";
 
 const SEED = 42;
-const TEXTS = 80_000;
+const TEXTS = 64_000;
 const HELD_OUT = 400;
 /** Texts that the vocabulary is learned from. */
 const TOKENIZER_TEXTS = 20_000;

@@ -4,6 +4,7 @@
  */
 import type { Scope, Tensor } from "../device/tensor.ts";
 import type { AttentionSpan } from "../ops/attention.ts";
+import { decodingRows } from "../ops/attention_decode.ts";
 import { scatterRows } from "../ops/rows.ts";
 import type { ModelConfig } from "./config.ts";
 import type { ForwardInput, KeyValueStore } from "./network.ts";
@@ -46,6 +47,11 @@ export class KeyValueCache implements KeyValueStore {
   step(scope: Scope, steps: readonly SequenceStep[]): ForwardInput {
     const tokens: number[] = [], positions: number[] = [], slots: number[] = [];
     const spans: AttentionSpan[] = [];
+    // Where a prompt is one token long its pass is like that of longer ones, so that its result does
+    // not depend on what else is in the batch.
+    const isDecoding = steps.every(({ sequence, ids }) =>
+      ids.length === 1 && this.#lengths[sequence] > 0
+    );
     for (const { sequence, ids } of steps) {
       const keyBegin = this.#begins[sequence];
       const first = this.#lengths[sequence];
@@ -67,11 +73,16 @@ export class KeyValueCache implements KeyValueStore {
       this.#lengths[sequence] = keyCount;
     }
     this.#slots = scope.upload(Uint32Array.from(slots));
+    const { slidingWindow } = this.config;
     return {
       tokens: Uint32Array.from(tokens),
       positions: scope.upload(Uint32Array.from(positions)),
       length: Math.max(...spans.map((span) => span.keyCount)),
-      attention: { spans, slidingWindow: this.config.slidingWindow },
+      attention: {
+        spans,
+        slidingWindow,
+        decoding: isDecoding ? decodingRows(scope, spans, slidingWindow) : undefined,
+      },
       cache: this,
     };
   }

@@ -7,6 +7,7 @@ import { ShapeError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
 import { Kernel } from "../device/kernel.ts";
 import { expectShape, type Scope, type Tensor } from "../device/tensor.ts";
+import { attentionDecode, type DecodingRows } from "./attention_decode.ts";
 import { packRows, product, type ProductOptions, transposedProduct } from "./gemm.ts";
 import { packDense } from "./panels.ts";
 import { launchRows } from "./row_launch.ts";
@@ -32,6 +33,8 @@ export interface AttentionRows {
   readonly spans: readonly AttentionSpan[];
   /** Keys that a query sees at most, itself included; null for all before it. */
   readonly slidingWindow: number | null;
+  /** The same where each span is one new row over cached ones and no gradient is wanted. */
+  readonly decoding?: DecodingRows;
 }
 
 /**
@@ -48,6 +51,9 @@ export function attention(
   rows: AttentionRows,
 ): Tensor {
   const sizes = checkShapes(q, k, v, rows);
+  if (rows.decoding && !tape.recording && sizes.headSize % 4 === 0) {
+    return attentionDecode(tape, { q, k, v }, rows.decoding);
+  }
   const o = tape.output(q.shape, "attention");
   for (const tile of tilesOf(rows, sizes)) {
     using scope = tape.device.scope("attention");

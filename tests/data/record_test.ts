@@ -1,5 +1,11 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { parseRecord, readRecords } from "../../src/data/record.ts";
+import {
+  isTextRecord,
+  parseRecord,
+  parseTrainingRecord,
+  readRecords,
+  readTrainingRecords,
+} from "../../src/data/record.ts";
 import { FormatError } from "../../src/errors.ts";
 import { sharedTest } from "../shared.ts";
 
@@ -86,4 +92,22 @@ sharedTest("readRecords reads the training file of the golden run", async (path)
   assertEquals(records.length, 48);
   assertEquals(records[0].id, "sql-create-context-556");
   assertEquals(records[0].meta, { row: 556 });
+});
+
+Deno.test("training records are texts or instructions, told apart by their keys", async () => {
+  const lines = [{ text: " SELECT 1 " }, { id: 3, text: "a" }, good];
+  await withLines(lines, async (path) => {
+    const records = await readTrainingRecords(path);
+    assertEquals(records, [{ id: "line-1", text: " SELECT 1 " }, { id: "3", text: "a" }, good]);
+    assertEquals(records.map(isTextRecord), [true, true, false]);
+  });
+  const cases: [unknown, string][] = [
+    [{ text: " \n" }, `"text" is empty`],
+    [{ text: 5 }, `"text" is not a string`],
+    [{ ...good, text: "a" }, `it has a "text" and an instruction`],
+    [{}, `"instruction" is missing`],
+  ];
+  for (const [value, what] of cases) {
+    assertThrows(() => parseTrainingRecord(value, at), FormatError, what);
+  }
 });

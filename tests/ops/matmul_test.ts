@@ -226,6 +226,20 @@ for (const [suffix, open] of Object.entries(DEVICES)) {
     }
     await scope.checkGuards();
   });
+
+  Deno.test(`multiplyTransposed: a stretch of columns that is packed first${suffix}`, async () => {
+    const device = await open();
+    using scope = new GuardedScope(device, "test");
+    const [k, wide, aColumn, m, n] = [70, 148, 64, 76, 68];
+    const [a, b] = [seededValues(k * wide, 1), seededValues(k * n, 2)];
+    const c = scope.empty([m, n], { label: "c" });
+    const operands = { a: scope.upload(a, [k, wide]), aColumn, b: scope.upload(b, [k, n]), c };
+    multiplyTransposed(device, operands);
+    const columns = reference.transpose(a, k, wide).slice(aColumn * k, (aColumn + m) * k);
+    const expected = reference.multiply(columns, reference.transpose(b, k, n), { m, n, k });
+    assertClose("packed", await device.readF32(c), expected, TOLERANCE.forward);
+    await scope.checkGuards();
+  });
 }
 
 /** Small whole numbers, whose sums of products are exact in f32 in any order. */
@@ -253,6 +267,23 @@ Deno.test("matmul: a weight too large to be unpacked at once, in two parts, exac
   }
   assertEquals(await device.readF32(y), forward);
   assertEquals(await device.readF32(dx), backward);
+  await scope.checkGuards();
+});
+
+Deno.test("multiplyTransposed: more rows than are packed at once, exactly", async () => {
+  const device = await testDevice();
+  using scope = new GuardedScope(device, "test");
+  const [k, m, n] = [1030, 64, 8192]; // 1,024 rows of 8,192 columns are packed at once
+  const [a, b, before] = [digits(k * m, 1), digits(k * n, 2), digits(m * n, 3)];
+  const c = scope.upload(before, [m, n], { label: "c" });
+  const operands = { a: scope.upload(a, [k, m]), b: scope.upload(b, [k, n]), c };
+  multiplyTransposed(device, operands, { alpha: 2, accumulate: 1 });
+  const found = await device.readF32(c);
+  for (const [row, column] of [[0, 0], [63, 8191], [17, 4000], [40, 63], [5, 64]]) {
+    let sum = before[row * n + column];
+    for (let i = 0; i < k; i++) sum += 2 * a[i * m + row] * b[i * n + column];
+    assertEquals(found[row * n + column], sum, `[${row}, ${column}]`);
+  }
   await scope.checkGuards();
 });
 

@@ -45,6 +45,22 @@ Deno.test("with the whole text as target only BOS is none", () => {
   assertEquals(whole.ids, tokenize({}, { maxSeqLength: 500 }).ids);
 });
 
+Deno.test("a text without a prompt is learned whole, and loses its end where it is too long", () => {
+  const text = "SELECT count(*) FROM long_one";
+  const options = { maxSeqLength: 500, completionOnly: true } as const;
+  const whole = tokenizeRecord({ id: "t", text }, tokenizer, options);
+  assert("ids" in whole);
+  assertEquals([whole.targetStart, whole.truncated, whole.ids[0], whole.ids.at(-1)], [
+    1,
+    false,
+    1,
+    2,
+  ]);
+  assertEquals(tokenizer.decode(whole.ids), text);
+  const cut = tokenizeRecord({ id: "t", text }, tokenizer, { ...options, maxSeqLength: 5 });
+  assertEquals(cut, { id: "t", ids: whole.ids.slice(0, 5), targetStart: 1, truncated: true });
+});
+
 Deno.test("a record that is too long loses the start of its schema, not its heading", () => {
   const { length } = tokenize({}, { maxSeqLength: 500 }).ids;
   assertEquals(tokenize({}, { maxSeqLength: length }).truncated, false);
