@@ -29,7 +29,7 @@ export const evalSchema = z.object({
   gold: text(WHAT, "Gold queries, one a line with a tab and db_id, instead of --data.", "FILE"),
   tables: text(WHAT, "The file of schemas, where it is not beside the questions.", "FILE"),
   db_dir: text(WHAT, "The folder of databases, where it is not beside the questions.", "DIR"),
-  db: text(WHAT, "One SQLite database for all questions.", "FILE"),
+  db: text(WHAT, "One SQLite database, or .sql script of one, for all questions.", "FILE"),
   max_samples: z.int().min(1).nullable().default(null).meta({
     group: WHAT,
     description: "Only so many questions, from the first.",

@@ -29,7 +29,7 @@ export async function openInternal(source: BenchmarkSource): Promise<Benchmark> 
   const databases = source.db !== null
     ? openDatabases(locateFile(source.db))
     : source.dbDir !== null
-    ? openDatabases(locateIn(source.dbDir))
+    ? openDatabases(locateIn(source.dbDir, { scripts: true }))
     : null;
   const build = await loadBuilder();
   const { timeoutMs } = source;
