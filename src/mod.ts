@@ -117,7 +117,8 @@ export type { Predictor } from "./eval/predictor.ts";
 export { webgpuPredictor } from "./eval/backends/webgpu.ts";
 export { summarise } from "./eval/summary.ts";
 export { compareRuns } from "./eval/compare.ts";
-export { DEMO_DATABASES, demoDatabase } from "./data/demo_database.ts";
+export { DEMO_DATABASES, demoDatabase, type DemoSplits, demoSplits } from "./data/demo.ts";
+export { openDemoRecords, scoreDemoAnswers } from "./eval/demo.ts";
 
 // For notebooks: what a cell shows or does with a display that updates in place.
 export { environmentView, type Notebook, openNotebook } from "./notebook/notebook.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { demoRecords } from "../data/demo.ts";
+import { demoSplits } from "../data/demo.ts";
 import { readRecords } from "../data/record.ts";
 import type { Device } from "../device/device.ts";
 import { loadAdapter, saveAdapter } from "../model/adapter.ts";
@@ -148,7 +148,7 @@ async function readExamples(
   tokenizer: Tokenizer,
 ): Promise<TokenizedExample[]> {
   const records = bench.train_path === null
-    ? [...demoRecords({ count: 256, seed: bench.seed, split: "train" })]
+    ? demoSplits({ seed: bench.seed, train: 256, validation: 0, test: 0 }).train
     : await readRecords(bench.train_path, { maxRecords: 256 });
   return tokenizeRecords(records, tokenizer, { maxSeqLength: bench.step_tokens }).examples;
 }

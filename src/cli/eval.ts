@@ -32,6 +32,7 @@ const HELP = {
     "deno task eval --benchmark spider --data spider/dev.json --predictions predicted.sql",
     "deno task eval --benchmark spider --data spider/dev.json --adapter_path outputs/adapters",
     "deno task eval --benchmark bird --data dev.json --backend ollama --base_model sqlora",
+    "deno task eval --benchmark demo --adapter_path outputs/adapters",
     "deno task eval … --output_dir outputs/tuned --compare outputs/base",
   ],
 };
@@ -52,6 +53,7 @@ await runTask(async (signal) => {
     maxSamples: config.max_samples,
     timeoutMs: config.timeout_ms,
     wording: config.prompt_style,
+    schemaStyle: config.schema_style ?? (config.benchmark === "demo" ? "compact" : "full"),
   });
   if (baseline !== null) checkComparable(baseline, benchmark.questions, compare!);
   await Deno.mkdir(output_dir, { recursive: true });

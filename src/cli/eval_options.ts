@@ -23,13 +23,24 @@ const WHAT = "What to score", MODEL = "Model", GENERATION = "Generation", REPORT
 export const evalSchema = z.object({
   benchmark: z.enum(BENCHMARKS).nullable().default(null).meta({
     group: WHAT,
-    description: "By whose rules to score; internal: records of your own.",
+    description: "By whose rules to score; internal: records of your own; demo: questions beside " +
+      "their databases, by default the project's own.",
   }),
-  data: text(WHAT, "The file of questions, such as Spider's dev.json.", "FILE"),
+  data: text(
+    WHAT,
+    "The file of questions, such as Spider's dev.json; for demo also a folder with a questions.jsonl, " +
+      "or with one in each of its folders.",
+    "FILE|DIR",
+  ),
   gold: text(WHAT, "Gold queries, one a line with a tab and db_id, instead of --data.", "FILE"),
   tables: text(WHAT, "The file of schemas, where it is not beside the questions.", "FILE"),
-  db_dir: text(WHAT, "The folder of databases, where it is not beside the questions.", "DIR"),
-  db: text(WHAT, "One SQLite database for all questions.", "FILE"),
+  db_dir: text(
+    WHAT,
+    "The folder of databases, where it is not beside the questions. For internal and demo they can be " +
+      "scripts, NAME/NAME.sql.",
+    "DIR",
+  ),
+  db: text(WHAT, "One SQLite database, or .sql script of one, for all questions.", "FILE"),
   max_samples: z.int().min(1).nullable().default(null).meta({
     group: WHAT,
     description: "Only so many questions, from the first.",
@@ -63,6 +74,12 @@ export const evalSchema = z.object({
     group: GENERATION,
     description: "alpaca: the prompt of training as raw text. mistral: a chat in its template.",
   }),
+  schema_style: z.enum(["full", "compact"]).nullable().default(null).meta({
+    group: GENERATION,
+    description:
+      "How schemas are written, as in the data; by default compact for demo, else full. Records have " +
+      "their own.",
+  }),
   ...generationFields,
   batch_size: z.int().min(1).default(8).meta({
     group: GENERATION,
@@ -79,6 +96,11 @@ export const evalSchema = z.object({
 /** The resolved options of the eval task. */
 export type EvalConfig = Readonly<z.infer<typeof evalSchema>>;
 
+/** Whether a benchmark can be scored with gold queries of another file. */
+function takesGold(benchmark: EvalConfig["benchmark"]): boolean {
+  return benchmark !== "wikisql" && benchmark !== "internal" && benchmark !== "demo";
+}
+
 const checks: readonly CrossCheck<EvalConfig>[] = [
   {
     fields: ["benchmark"],
@@ -90,9 +112,10 @@ const checks: readonly CrossCheck<EvalConfig>[] = [
   {
     fields: ["benchmark", "data", "gold"],
     fault: ({ benchmark, data, gold }) => {
-      const needsData = benchmark === "wikisql" || benchmark === "internal";
-      if (data !== null || (gold !== null && !needsData)) return null;
-      return needsData
+      if (data !== null || benchmark === "demo" || (gold !== null && takesGold(benchmark))) {
+        return null;
+      }
+      return !takesGold(benchmark)
         ? `Cannot score ${benchmark} without its questions: give --data FILE`
         : "Cannot score without gold queries: give --data FILE, or --gold FILE with --predictions";
     },
@@ -100,7 +123,7 @@ const checks: readonly CrossCheck<EvalConfig>[] = [
   {
     fields: ["benchmark", "gold"],
     fault: ({ benchmark, gold }) =>
-      gold !== null && (benchmark === "wikisql" || benchmark === "internal")
+      gold !== null && !takesGold(benchmark)
         ? `Cannot use --gold with ${benchmark}: its questions have their gold queries with them`
         : null,
   },

@@ -2,6 +2,8 @@
  * Opens what answers the questions of an evaluation.
  * @module
  */
+import { questionFiles } from "../data/database_questions.ts";
+import { demoFolder } from "../data/demo.ts";
 import { ollamaPredictor } from "../eval/backends/ollama.ts";
 import { openaiPredictor } from "../eval/backends/openai.ts";
 import { webgpuPredictor } from "../eval/backends/webgpu.ts";
@@ -23,16 +25,17 @@ export async function openPredictor(
   config: EvalConfig,
   signal: AbortSignal,
 ): Promise<OpenedPredictor> {
-  const { benchmark, data, tables, db_dir, db } = config;
+  const { benchmark, tables, db_dir, db } = config;
   const question = {
     benchmark,
-    data: await identity(data!),
+    data: await Promise.all((await dataFiles(config)).map(identity)),
     tables: tables && await identity(tables),
     db_dir,
     db: db && await identity(db),
   };
   const generation = {
     prompt_style: config.prompt_style,
+    schema_style: config.schema_style,
     max_new_tokens: config.max_new_tokens,
     temperature: config.temperature,
     top_p: config.top_p,
@@ -62,6 +65,11 @@ export async function openPredictor(
   }));
   const opened = opening.move();
   return { predictor, key, [Symbol.dispose]: () => opened.dispose() };
+}
+
+/** The files with the questions. */
+async function dataFiles({ benchmark, data }: EvalConfig): Promise<readonly string[]> {
+  return benchmark === "demo" ? await questionFiles(data ?? demoFolder()) : [data!];
 }
 
 /** How answers are generated, wherever the model runs. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { extname } from "node:path";
-import { ConfigError, FormatError, SqlError } from "../errors.ts";
+import { ConfigError, FormatError } from "../errors.ts";
 import type { SqlDialect } from "../data/question.ts";
 import { readSampleValues } from "../sql/build.ts";
 import type { Database } from "../sql/database.ts";
@@ -12,6 +12,7 @@ import { readContents } from "../sql/postgres/contents.ts";
 import { postgresSchema } from "../sql/postgres/schema.ts";
 import { openDatabase } from "../sql/sandbox.ts";
 import type { DatabaseSchema } from "../sql/schema.ts";
+import { openScript } from "../sql/script.ts";
 
 /** A schema to ask questions about. */
 export interface SchemaSource extends Disposable {
@@ -49,11 +50,11 @@ export async function openSchemaSource(
   named: string,
   options: SchemaSourceOptions,
 ): Promise<SchemaSource> {
-  if (CREATE_TABLE.test(named)) return await openScript("the schema", named, options);
+  if (CREATE_TABLE.test(named)) return await openText("the schema", named, options);
   const bytes = await readFile(named);
   if (bytes === null) return await openFile(named, options);
   const text = new TextDecoder().decode(bytes);
-  if (CREATE_TABLE.test(text)) return await openScript(named, text, options);
+  if (CREATE_TABLE.test(text)) return await openText(named, text, options);
   throw new ConfigError([
     `Cannot use --schema ${named}: it is no SQLite database and has no CREATE TABLE statement; ` +
     "give a file with either",
@@ -101,13 +102,13 @@ async function openFile(path: string, options: SchemaSourceOptions): Promise<Sch
 }
 
 // A script that also has rows is shown as its schema alone, if it is one that SQLite takes.
-async function openScript(
+async function openText(
   name: string,
   ddl: string,
   options: SchemaSourceOptions,
 ): Promise<SchemaSource> {
   let building: Promise<Database> | undefined;
-  const database = () => building ??= build(name, ddl);
+  const database = () => building ??= openScript(ddl, { origin: name });
   const mustRun = options.sample_values > 0;
   const hasRows = /\binsert\s+(?:or\s+\w+\s+)?into\b/i.test(ddl);
   const built = mustRun || (hasRows && await runs(database)) ? await database() : null;
@@ -138,15 +139,4 @@ async function readShown(database: Database, { sample_values, dialect }: SchemaS
       ? await readSampleValues(database, schema, { perColumn: sample_values })
       : undefined,
   };
-}
-
-async function build(name: string, ddl: string): Promise<Database> {
-  try {
-    return await openDatabase({ ddl });
-  } catch (cause) {
-    if (!(cause instanceof SqlError)) throw cause;
-    // "Cannot run the SQL: " is about queries.
-    const reason = cause.message.replace(/^Cannot run the SQL: /, "");
-    throw new FormatError(`Cannot build a database from ${name}: ${reason}`, {}, { cause });
-  }
 }

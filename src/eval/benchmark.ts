@@ -9,7 +9,7 @@ import { type Fault, goldFailed } from "./executor.ts";
 import type { PartialScores } from "./spider/match.ts";
 
 /** The benchmarks, as `--benchmark` names them. */
-export const BENCHMARKS = ["spider", "cspider", "bird", "wikisql", "internal"] as const;
+export const BENCHMARKS = ["spider", "cspider", "bird", "wikisql", "internal", "demo"] as const;
 export type BenchmarkName = typeof BENCHMARKS[number];
 
 /** A question to be answered and scored. */
@@ -32,7 +32,7 @@ export interface Question {
 export interface Verdict {
   /** The grammar of the benchmark can read it. */
   readonly parsed: boolean | null;
-  /** Spider: exact set match. WikiSQL: logical form. Internal: the same text, normalised. */
+  /** Spider: exact set match. WikiSQL: logical form. Internal, demo: the same text, normalised. */
   readonly exact: boolean | null;
   /** Its rows are those of the gold query, by the rule of the benchmark. */
   readonly exec: boolean | null;
@@ -40,7 +40,7 @@ export interface Verdict {
   readonly runs: boolean | null;
   /** It names only tables and columns that the schema has. */
   readonly schema: boolean | null;
-  /** The group that results are broken down by: Spider's hardness, BIRD's difficulty. */
+  /** The group that results are broken down by: hardness, difficulty, the kind of query. */
   readonly hardness: string | null;
   readonly partial: PartialScores | null;
   /** Why it is not right. */
@@ -73,15 +73,26 @@ export interface Benchmark extends Disposable {
   readonly render?: (index: number, structure: unknown) => string;
 }
 
+/** How questions are put to a model; records of one's own have their own prompts. */
+export interface PromptForm {
+  /** How the instruction is worded. */
+  readonly wording: PromptWording;
+  /** How a schema is written; see `formatDdl`. */
+  readonly schemaStyle: "full" | "compact";
+}
+
 /** Where questions, gold queries and databases are. */
-export interface BenchmarkSource {
+export interface BenchmarkSource extends PromptForm {
   /** The file of questions. */
   readonly data: string | null;
   /** A file of gold queries, one a line with a tab and its db_id; instead of `data` or over it. */
   readonly gold: string | null;
   /** The file of schemas, where it is not beside the questions. */
   readonly tables: string | null;
-  /** The folder of databases, where it is not beside the questions. */
+  /**
+   * The folder of databases, where it is not beside the questions. Those of records of one's own, and
+   * those of the demo, can be SQL scripts.
+   */
   readonly dbDir: string | null;
   /** One database for all questions. */
   readonly db: string | null;
@@ -89,8 +100,6 @@ export interface BenchmarkSource {
   readonly maxSamples: number | null;
   /** Milliseconds for a query. */
   readonly timeoutMs: number;
-  /** How the instruction of a prompt is worded; records of one's own have theirs. */
-  readonly wording: PromptWording;
 }
 
 /** Which faults mean that a query did run, or names what is there. */

@@ -60,7 +60,7 @@ export async function openBird(source: BenchmarkSource): Promise<Benchmark> {
     if (question.prompt !== null || question.example === null) questions.push(question);
     else {
       const { schema } = await databases.open(question.dbId!);
-      questions.push({ ...question, prompt: promptOf(question.example, source.wording, schema) });
+      questions.push({ ...question, prompt: promptOf(question.example, source, schema) });
     }
   }
   return {

@@ -4,6 +4,7 @@
  */
 import { openBird } from "./bird.ts";
 import type { Benchmark, BenchmarkName, BenchmarkSource } from "./benchmark.ts";
+import { openDemo } from "./demo.ts";
 import { openInternal } from "./internal/benchmark.ts";
 import { openSpider } from "./spider/benchmark.ts";
 import { openWikisql } from "./wikisql/benchmark.ts";
@@ -23,5 +24,7 @@ export function openBenchmark(name: BenchmarkName, source: BenchmarkSource): Pro
       return openWikisql(source);
     case "internal":
       return openInternal(source);
+    case "demo":
+      return openDemo(source);
   }
 }

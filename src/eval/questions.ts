@@ -4,12 +4,12 @@
  */
 import { ConfigError, FormatError } from "../errors.ts";
 import { type Dataset, type Example, isFault } from "../data/example.ts";
-import { type PromptWording, schemaQuestion, textToSqlInstruction } from "../data/question.ts";
+import { schemaQuestion, textToSqlInstruction } from "../data/question.ts";
 import { formatDdl } from "../sql/ddl.ts";
 import type { DatabaseSchema } from "../sql/schema.ts";
 import type { PromptParts } from "../text/prompt.ts";
 import { readText } from "./text_file.ts";
-import type { BenchmarkSource, Question } from "./benchmark.ts";
+import type { BenchmarkSource, PromptForm, Question } from "./benchmark.ts";
 
 /** A question with what its own benchmark wants to know of it besides. */
 export interface LoadedQuestion extends Question {
@@ -56,7 +56,7 @@ export async function loadQuestions(
       dbId,
       question: example?.question ?? null,
       gold: gold?.[index].sql ?? example!.sql,
-      prompt: example && promptOf(example, source.wording),
+      prompt: example && promptOf(example, source),
       example,
     };
   });
@@ -100,12 +100,14 @@ function nameOf({ meta, groups }: Example): string | null {
  */
 export function promptOf(
   { prompt, question, evidence, ...example }: Example,
-  wording: PromptWording,
+  { wording, schemaStyle }: PromptForm,
   schema: DatabaseSchema | string | null = example.schema,
 ): PromptParts | null {
   if (prompt !== undefined) return prompt;
   if (schema === null) return null;
-  const ddl = typeof schema === "string" ? schema.trim() : formatDdl(schema);
+  const ddl = typeof schema === "string"
+    ? schema.trim()
+    : formatDdl(schema, { style: schemaStyle });
   return {
     instruction: textToSqlInstruction(wording),
     input: schemaQuestion(ddl, question, evidence),

@@ -1,10 +1,11 @@
 /**
  * Something to analyse without any file or network: the small built-in model before and after two short
- * runs, evaluated on the demo questions.
+ * runs, evaluated on questions about the demo databases that it has not seen.
  * @module
  */
 import { join } from "node:path";
-import { writeDemoBenchmark } from "../data/demo_database.ts";
+import { demoFolder, demoSplits } from "../data/demo.ts";
+import { writeFileAtomic } from "../formats/atomic.ts";
 import { runEval } from "./eval_task.ts";
 import type { SendDisplay } from "./kernel.ts";
 import type { Notebook } from "./notebook.ts";
@@ -30,6 +31,7 @@ export interface DemoAnalysisOptions {
 }
 
 const RANKS = [2, 8] as const;
+const SEED = 42;
 
 /** Trains the small built-in model with two ranks and evaluates it before and after. */
 export async function demoAnalysis(
@@ -49,12 +51,18 @@ export async function demoAnalysis(
       lora_alpha: 2 * lora_r,
       max_steps: steps,
       max_val_samples: 8,
+      seed: SEED,
     });
     const { path } = await trainLive(notebook, settings, { send });
     trained = { base_model: settings.modelDirectory, adapter_path: path };
   }
-  const data = await writeDemoBenchmark(join(folder, "benchmark"), { count: questions });
-  const common = { benchmark: "spider", data, base_model: trained.base_model, max_new_tokens: 40 };
+  const common = {
+    benchmark: "internal",
+    data: await writeQuestions(join(folder, "test.jsonl"), questions),
+    db_dir: demoFolder(),
+    base_model: trained.base_model,
+    max_new_tokens: 64,
+  };
   const baseline = join(folder, "eval-base"), tuned = join(folder, "eval-tuned");
   await runEval({ ...common, output_dir: baseline }, { send });
   await runEval(
@@ -62,4 +70,11 @@ export async function demoAnalysis(
     { send },
   );
   return { baseline, tuned, runs };
+}
+
+/** Writes `count` records that no run is trained on, and returns `path`. */
+async function writeQuestions(path: string, count: number): Promise<string> {
+  const { test } = demoSplits({ seed: SEED, train: 0, validation: 0, test: count });
+  await writeFileAtomic(path, test.map((record) => JSON.stringify(record) + "\n").join(""));
+  return path;
 }

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { demoRecords } from "../data/demo.ts";
+import { demoSplits } from "../data/demo.ts";
 import { random } from "../data/random.ts";
 import type { InstructionRecord } from "../data/record.ts";
 import { writeDirectoryAtomic, writeFileAtomic } from "../formats/atomic.ts";
@@ -53,7 +53,9 @@ const CONFIG = {
 } as const;
 
 /** The folder of the tokenizer that the project ships. */
-export const SMOKE_TOKENIZER: string = fileURLToPath(new URL("../../data/smoke/", import.meta.url));
+export const SMOKE_TOKENIZER: string = fileURLToPath(
+  new URL("../../tests/golden/tokenizer/", import.meta.url),
+);
 
 /**
  * Writes the base model and the data files of a smoke run under `output_dir` and returns the config
@@ -65,12 +67,13 @@ export async function prepareSmoke(config: TrainConfig): Promise<TrainConfig> {
   const val_path = config.val_path ?? join(config.output_dir, "data", "val.jsonl");
   if (config.base_model === null) await writeTinyModel(base_model, config.seed);
   await Deno.mkdir(join(config.output_dir, "data"), { recursive: true });
-  const { seed } = config;
+  const counts = { train: TRAIN_ROWS, validation: VAL_ROWS, test: 0 };
+  const { train, validation } = demoSplits({ seed: config.seed, ...counts });
   if (config.train_path === null) {
-    await writeRecords(train_path, demoRecords({ count: TRAIN_ROWS, seed, split: "train" }));
+    await writeRecords(train_path, train);
   }
   if (config.val_path === null) {
-    await writeRecords(val_path, demoRecords({ count: VAL_ROWS, seed, split: "val" }));
+    await writeRecords(val_path, validation);
   }
   return { ...config, base_model, train_path, val_path };
 }

@@ -107,6 +107,8 @@ Deno.test("eval with wrong options exits 2, each with what is missing", async ()
     [{ benchmark: "spider", predictions: "a" }, /give --data FILE, or --gold FILE/],
     [{ benchmark: "wikisql", gold: "g", predictions: "a" }, /without its questions: give --data/],
     [{ benchmark: "internal", data: "d", gold: "g", predictions: "a" }, /Cannot use --gold with/],
+    [{ benchmark: "demo", gold: "g", predictions: "a" }, /Cannot use --gold with demo/],
+    [{ benchmark: "demo" }, /^Cannot get answers: give --predictions FILE, --base_model or/],
     [spider, /give --predictions FILE, --base_model or --adapter_path/],
     [{ ...spider, predictions: "a", base_model: "b" }, /give --predictions, or a model/],
     [{ ...spider, backend: "ollama" }, /give the model's name on the server with --base_model/],

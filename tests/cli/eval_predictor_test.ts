@@ -17,6 +17,9 @@ Deno.test("answers belong to what was asked: the questions, schemas, databases a
     { db: "shop.sqlite" },
     { base_model: "large" },
     { top_k: 5 },
+    { schema_style: "compact" },
+    { benchmark: "demo", data: undefined },
+    { benchmark: "demo", data: "data/demo/retail" },
   ];
   const keys = new Set(await Promise.all(different.map(keyFor)));
   assertEquals(keys.size, different.length);

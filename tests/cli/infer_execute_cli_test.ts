@@ -2,12 +2,13 @@
  * `deno task infer` on databases, with a model that gives a known answer.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { dirname, join } from "node:path";
 import { EXAMPLE_QUESTIONS, EXAMPLE_SCRIPT } from "../../src/data/examples.ts";
 import { writeParrot } from "../model/parrot.ts";
 import { makeDatabase } from "../sql/files.ts";
 import { tempFolder } from "../train/support.ts";
 import { shortRecords, writeJsonl, writeTinyModel } from "../train/tiny.ts";
-import { type CliOptions, followCli, runCli } from "./support.ts";
+import { type CliOptions, followCli, ROOT, runCli } from "./support.ts";
 
 const GOOD = "SELECT title FROM books;", BAD = "SELECT titel FROM books;";
 const TITLES = [["Silent Rivers"], ["A Map of Stars"], ["Glass Houses"], ["The Long Winter"]];
@@ -21,6 +22,9 @@ async function library() {
   const dispose = () => folder[Symbol.dispose]();
   return { folder, base_model, bad_model, database, [Symbol.dispose]: dispose };
 }
+
+/** A row of the demo products: id, category, name, price. */
+const PRODUCT = /^ {2}\(\d+, '[^']+', '[^']+', ([\d.]+)\)[,;]$/gm;
 
 const jsonOf = (stdout: string) => stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
 const linesOf = async (path: string) => jsonOf(await Deno.readTextFile(path));
@@ -55,6 +59,20 @@ Deno.test("--execute shows the rows of a database, of a script, or of an empty o
   const sql = "SELECT title FROM books";
   assertEquals(execution, { sql, columns: ["title"], rows: [], truncated: false, error: null });
   assertEquals(quiet, GOOD + "\n");
+});
+
+Deno.test("--execute on a script of a demo database keeps its rows; no file is built beside it", async () => {
+  using folder = tempFolder();
+  const base_model = await writeParrot(folder("base"), "SELECT MAX(price) FROM products;");
+  const schema = join(ROOT, "data/demo/retail/retail.sql");
+  const asked = { base_model, question: "What costs most?", schema, execute: true };
+  const { rows, error } = JSON.parse(await infer(asked, "--json"));
+  const prices = [...(await Deno.readTextFile(schema)).matchAll(PRODUCT)].map(([, price]) =>
+    +price
+  );
+  assertEquals([prices.length, rows, error], [36, [[Math.max(...prices)]], null]);
+  const names = Array.from(Deno.readDirSync(dirname(schema)), ({ name }) => name).sort();
+  assertEquals(names, ["questions.jsonl", "retail.sql"]);
 });
 
 Deno.test("SQL that does not run: exit code 1, the sandbox's words, and the nearest name", async () => {

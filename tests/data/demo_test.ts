@@ -1,73 +1,86 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { DatabaseSync } from "node:sqlite";
-import { demoRecords } from "../../src/data/demo.ts";
+import {
+  DEMO_DATABASES,
+  demoDatabase,
+  demoFolder,
+  type DemoSplitOptions,
+  demoSplits,
+} from "../../src/data/demo.ts";
 import type { InstructionRecord } from "../../src/data/record.ts";
 import { ConfigError } from "../../src/errors.ts";
+import { loadBuilder } from "../../src/sql/build.ts";
+import { INPUT_PARTS } from "./synthetic/input.ts";
 
-const INPUT = /^### Schema:\n(.+)\n\n### Question:\n(.+)$/;
+const make = (options: Partial<DemoSplitOptions>) =>
+  demoSplits({ seed: 3, train: 0, validation: 0, test: 0, ...options });
+const parts = ({ input, output }: InstructionRecord) => {
+  const [, ddl, question] = INPUT_PARTS.exec(input)!;
+  return { ddl, question: question.toLowerCase(), sql: output };
+};
 
-function parts(record: InstructionRecord): { ddl: string; question: string } {
-  assertMatch(record.input, INPUT);
-  const [, ddl, question] = INPUT.exec(record.input)!;
-  return { ddl, question };
-}
+const splits = make({ train: 2000, validation: 200, test: 300 });
+const NAMES = ["train", "validation", "test"] as const;
 
-Deno.test("every demo query runs on its own schema, and on no other", () => {
-  for (const split of ["train", "val"] as const) {
-    for (const record of demoRecords({ count: 400, seed: 3, split })) {
-      const { ddl } = parts(record);
-      const database = new DatabaseSync(":memory:");
-      try {
-        assertThrows(() => database.prepare(record.output), Error, "no such table");
-        database.exec(ddl);
-        database.prepare(record.output).all();
-      } finally {
-        database.close();
-      }
+Deno.test("demo databases: the scripts of the folder data/demo, by name", () => {
+  for (const name of DEMO_DATABASES) {
+    assertEquals(demoDatabase(name), Deno.readTextFileSync(`${demoFolder()}${name}/${name}.sql`));
+  }
+  const folders = Array.from(Deno.readDirSync(demoFolder())).filter((entry) => entry.isDirectory);
+  assertEquals(folders.map(({ name }) => name).sort(), [...DEMO_DATABASES].sort());
+  assertThrows(() => demoDatabase("toString"), ConfigError, "take one of ecommerce, finance");
+});
+
+Deno.test("demo splits: as many as asked for, about each database, and every query runs on its rows", async () => {
+  assertEquals(NAMES.map((name) => splits[name].length), [2000, 200, 300]);
+  const build = await loadBuilder();
+  const all = NAMES.flatMap((name) => splits[name]);
+  assertEquals(new Set(all.map(({ id }) => id)).size, all.length);
+  const byDatabase = Map.groupBy(all, ({ meta }) => String(meta!.db_id));
+  assertEquals([...byDatabase.keys()].sort(), [...DEMO_DATABASES].sort());
+  for (const [name, records] of byDatabase) {
+    assert(records.length > all.length / 10, `${records.length} about ${name}`);
+    using connection = build(demoDatabase(name));
+    let empty = 0;
+    for (const { output } of records) {
+      if (connection.query(output).rows.length === 0) empty++;
     }
+    assert(empty <= records.length / 50, `${empty} of ${records.length} without rows`);
+    using shown = build(parts(records[0]).ddl);
+    assertEquals(shown.check(records[0].output), null);
   }
 });
 
-Deno.test("demo records of one seed are the same, of another seed not", () => {
-  const make = (seed: number) => demoRecords({ count: 50, seed, split: "train" });
-  assertEquals(make(1), make(1));
-  assert(make(1).some((record, i) => record.input !== make(2)[i].input));
-  assertEquals(demoRecords({ count: 20, seed: 1, split: "train" }), make(1).slice(0, 20));
+Deno.test("demo splits: no question and no query is in two, of whatever seeds", () => {
+  const more = make({ seed: 4, train: 2000, validation: 200, test: 300 });
+  const sets = (part: "question" | "sql") =>
+    NAMES.map((name) => new Set([...splits[name], ...more[name]].map((row) => parts(row)[part])));
+  for (const part of ["question", "sql"] as const) {
+    const [train, validation, test] = sets(part);
+    assert(train.isDisjointFrom(validation) && train.isDisjointFrom(test), part);
+    assert(validation.isDisjointFrom(test), part);
+  }
+  const questions = splits.train.map((row) => parts(row).question);
+  assertEquals(new Set(questions).size, questions.length);
 });
 
-Deno.test("demo questions are distinct, and train and val of any seeds share none", () => {
-  const train = new Set<string>();
-  for (const seed of [1, 2, 3]) {
-    const questions = demoRecords({ count: 1000, seed, split: "train" })
-      .map((record) => parts(record).question);
-    assertEquals(new Set(questions).size, 1000);
-    for (const question of questions) train.add(question);
-  }
-  for (const seed of [1, 4]) {
-    for (const record of demoRecords({ count: 300, seed, split: "val" })) {
-      const { question } = parts(record);
-      assert(!train.has(question), `train and val share "${question}"`);
-    }
-  }
-});
-
-Deno.test("demo rows vary in schema and in kind of query", () => {
-  const records = demoRecords({ count: 400, seed: 5, split: "train" });
-  const count = (pattern: RegExp) => records.filter(({ output }) => pattern.test(output)).length;
-  assertEquals(new Set(records.map(({ meta }) => meta?.schema)).size, 6);
-  for (
-    const pattern of [/ WHERE /, /COUNT\(/, /AVG\(/, /MAX\(/, / LIMIT /, / GROUP BY /, / JOIN /]
-  ) {
-    assert(count(pattern) >= 10, `only ${count(pattern)} of 400 queries match ${pattern}`);
-  }
-  assert(records.some(({ output }) => output.includes("O''Neil")), "no quote is escaped");
-  assert(records.every(({ output }) => !/[{}]|undefined/.test(output)), "a blank was not filled");
-});
-
-Deno.test("asking for more demo records than there are questions is an error", () => {
-  assertThrows(
-    () => demoRecords({ count: 20_000, seed: 1, split: "val" }),
-    ConfigError,
-    "Cannot make 20000 val demo records",
+Deno.test("demo splits: the same from the same seed, others from another; fewer are the first of more", () => {
+  assertEquals(make({ train: 50, test: 9 }), make({ train: 50, test: 9 }));
+  assertEquals(make({ train: 50 }).train, splits.train.slice(0, 50));
+  assertEquals(make({ validation: 20 }).validation, splits.validation.slice(0, 20));
+  assertEquals(make({ test: 20 }).test, splits.test.slice(0, 20));
+  assert(
+    make({ seed: 4, train: 50 }).train.every(({ input }, i) => input !== splits.train[i].input),
   );
+});
+
+Deno.test("demo splits: a record is worded as every other, with its database and its level", () => {
+  const [{ id, instruction, input, output, source, meta }] = splits.validation;
+  assertEquals([id, source, Object.keys(meta!)], [
+    "demo-validation-1",
+    "synthetic",
+    ["db_id", "level", "theme"],
+  ]);
+  assertMatch(instruction, /^Write a SQL query that answers/);
+  assertMatch(input, INPUT_PARTS);
+  assertMatch(output, /^SELECT /);
 });

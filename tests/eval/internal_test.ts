@@ -1,5 +1,6 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { schemaQuestion, TEXT_TO_SQL_INSTRUCTION } from "../../src/data/question.ts";
+import { FormatError } from "../../src/errors.ts";
 import { kindOf, normaliseSql } from "../../src/eval/internal/sql_text.ts";
 import { openBenchmark } from "../../src/eval/open.ts";
 import { tempFolder } from "../train/support.ts";
@@ -80,7 +81,18 @@ Deno.test("records with a database: results are compared, in order where gold or
   using folder = tempFolder();
   const data = await writeRecords(folder("val.jsonl"));
   await writeDatabase(folder("dbs/shop/shop.sqlite"), SHOP_SQL);
-  for (const place of [{ dbDir: folder("dbs") }, { db: folder("dbs/shop/shop.sqlite") }]) {
+  for (const path of ["scripts/shop", "flat"]) {
+    await Deno.mkdir(folder(path), { recursive: true });
+    await Deno.writeTextFile(folder(`${path}/shop.sql`), SHOP_SQL);
+  }
+  const places = [
+    { dbDir: folder("dbs") },
+    { db: folder("dbs/shop/shop.sqlite") },
+    { dbDir: folder("scripts") },
+    { dbDir: folder("flat") },
+    { db: folder("flat/shop.sql") },
+  ];
+  for (const place of places) {
     using benchmark = await openBenchmark("internal", sourceOf({ data, ...place }));
     const execOf = async (index: number, sql: string) => (await benchmark.score(index, sql)).exec;
     assertEquals(await execOf(0, "SELECT name FROM maker ORDER BY id DESC"), true);
@@ -88,6 +100,33 @@ Deno.test("records with a database: results are compared, in order where gold or
     assertEquals(await execOf(1, "SELECT id FROM maker"), true);
     assertEquals(await execOf(0, "SELECT country FROM maker"), false);
     assertEquals((await benchmark.score(0, "SELECT name FROM maker")).hasRows, true);
+  }
+});
+
+Deno.test("a script that is wrong, does more than build, or is not there, is named", async () => {
+  using folder = tempFolder();
+  const data = await writeRecords(folder("val.jsonl"));
+  await Deno.mkdir(folder("dbs/shop"), { recursive: true });
+  using benchmark = await openBenchmark("internal", sourceOf({ data, dbDir: folder("dbs") }));
+  const fault = () =>
+    assertRejects(() => benchmark.score(0, "SELECT name FROM maker"), FormatError);
+  assertMatch((await fault()).message, /dbs\/shop is not there; check --db_dir and db_id$/);
+  await Deno.writeTextFile(folder("dbs/shop/other.sql"), SHOP_SQL);
+  assertMatch((await fault()).message, /has neither shop\.sqlite nor shop\.sql; check --db_dir/);
+  const scripts: [script: string, said: RegExp][] = [
+    [`${SHOP_SQL}; INSERT INTO makers VALUES (1);`, /no such table: makers; did you mean maker\?$/],
+    ["CREATE TABEL maker (id);", /shop\.sql: near "TABEL": syntax error; write it in SQLite's/],
+    ["ATTACH 'other.sqlite' AS o;", /it would attach a database [^;]*; leave that statement out$/],
+    [
+      "CREATE TABLE maker AS SELECT zeroblob(5000000) AS id",
+      /; give a smaller script, or the database as a SQLite/,
+    ],
+  ];
+  for (const [script, said] of scripts) {
+    await Deno.writeTextFile(folder("dbs/shop/shop.sql"), script);
+    const { message, file } = await fault();
+    assertMatch(message, said);
+    assertEquals(file, folder("dbs/shop/shop.sql"));
   }
 });
 

@@ -102,6 +102,7 @@ export function sourceOf(source: Partial<BenchmarkSource>): BenchmarkSource {
     maxSamples: null,
     timeoutMs: 5000,
     wording: "alpaca",
+    schemaStyle: "full",
     ...source,
   };
 }

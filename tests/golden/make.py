@@ -19,7 +19,7 @@ from reference import (
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "tests/golden/tiny"
-SMOKE = ROOT / "data/smoke"
+TOKENIZER = ROOT / "tests/golden/tokenizer"
 BASE = TINY / "base"
 # Logits are kept at some positions only: on both sides of the window's edge, and the last one.
 POSITIONS = torch.tensor([15, 16, 39])
@@ -35,14 +35,10 @@ AWKWARD = [
 
 
 def make_records(split, count):
-    """Rows of the project's own generator, as the JSONL lines they are trained from."""
-    code = (
-        'import { demoRecords } from "./src/data/demo.ts";'
-        f'for (const record of demoRecords({{ count: {count}, seed: 7, split: "{split}" }}))'
-        "console.log(JSON.stringify(record));"
-    )
+    """Rows of rows.ts, as the JSONL lines they are trained from."""
     deno = ["deno"] if shutil.which("deno") else ["npx", "-y", "deno@2.9.6"]
-    done = subprocess.run([*deno, "eval", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    command = [*deno, "run", "tests/golden/rows.ts", str(count), "7", split]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     return done.stdout
 
 
@@ -217,7 +213,7 @@ def main():
     TINY.mkdir(parents=True)
     for split, count in (("train", CURVE["n_train"]), ("val", CURVE["n_val"])):
         (TINY / f"{split}.jsonl").write_text(make_records(split, count))
-    tokenizer = Tokenizer.from_file(str(SMOKE / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(TOKENIZER / "tokenizer.json"))
     records = read_jsonl(TINY / "train.jsonl")
     make_base()
     make_tokens(tokenizer, records)

@@ -8,7 +8,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { demoDatabase } from "../../src/data/demo_database.ts";
+import { demoDatabase } from "../../src/data/demo.ts";
 import { TrainingError } from "../../src/errors.ts";
 import { askModel } from "../../src/notebook/ask.ts";
 import { filesTable } from "../../src/notebook/files_view.ts";
@@ -131,7 +131,7 @@ gpuTest("a run that fails leaves no memory behind and its own error", async (fol
 gpuTest("questions to a model: SQL that cannot run is an answer with an error", async (folder) => {
   const notebook = new Notebook(await testDevice());
   const settings = await tinySettings(folder);
-  using database = await openDatabase({ ddl: demoDatabase("shop") });
+  using database = await openDatabase({ ddl: demoDatabase("retail") });
   const asked = { questions: ["How many?", "Which?"], database, path: null, maxNewTokens: 3 };
   const shown = await askModel(notebook, settings, asked);
   assertEquals(shown.answers.map(({ question }) => question), ["How many?", "Which?"]);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { demoRecords } from "../../src/data/demo.ts";
+import { demoSplits } from "../../src/data/demo.ts";
 import { escapeHtml } from "../../src/eval/report/svg.ts";
 import { lengthChart, recordsTable, tokenView } from "../../src/notebook/data_view.ts";
 import { lineChart } from "../../src/notebook/line_chart.ts";
@@ -8,12 +8,12 @@ import { tableView } from "../../src/notebook/table.ts";
 import { bundleOf, type View } from "../../src/notebook/view.ts";
 import { encodeAnswered } from "../../src/text/prompt.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
-import { SMOKE_TOKENIZER } from "../../src/train/smoke.ts";
+import { TOKENIZER } from "../train/tiny.ts";
 
 const VEGA = "application/vnd.vegalite.v5+json";
 const htmlOf = (shown: View) => bundleOf(shown)["text/html"] as string;
 const textOf = (shown: View) => bundleOf(shown)["text/plain"];
-const RECORDS = demoRecords({ count: 20, seed: 1, split: "train" });
+const RECORDS = demoSplits({ seed: 1, train: 20, validation: 0, test: 0 }).train;
 
 Deno.test("tables: HTML is escaped, numbers stand right, text is aligned and cut", () => {
   const shown = tableView({
@@ -98,10 +98,10 @@ Deno.test("progress: before the first step, and in the middle", () => {
 });
 
 Deno.test("records and their lengths, against what a record may have", async () => {
-  const tokenizer = await loadTokenizer(SMOKE_TOKENIZER);
+  const tokenizer = await loadTokenizer(TOKENIZER);
   assertMatch(
     textOf(recordsTable(RECORDS, 3)),
-    /^3 of 20 records\nid +input +output\ndemo-train-0 /,
+    /^3 of 20 records\nid +input +output\ndemo-train-1 /,
   );
   const lengths = RECORDS.map((record) => encodeAnswered(record, tokenizer).ids.length);
   const limit = lengths.toSorted((a, b) => a - b)[14];
@@ -112,7 +112,7 @@ Deno.test("records and their lengths, against what a record may have", async () 
 });
 
 Deno.test("the token view has every token, and what is learned apart", async () => {
-  const tokenizer = await loadTokenizer(SMOKE_TOKENIZER);
+  const tokenizer = await loadTokenizer(TOKENIZER);
   const record = { ...RECORDS[0], output: "SELECT '日本' FROM a < b" };
   const { ids, answerStart } = encodeAnswered(record, tokenizer);
   const html = htmlOf(tokenView(record, tokenizer));

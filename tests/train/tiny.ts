@@ -1,6 +1,6 @@
 /**
  * A base model of a few thousand weights with short records, and the base model of the project's
- * goldens, both with the tokenizer that the project ships.
+ * goldens, both with the tokenizer of the goldens.
  * @module
  */
 import { join } from "node:path";
@@ -15,14 +15,14 @@ import {
 
 /** The project's own goldens. */
 export const TINY: string = localPath("../golden/tiny/");
-/** The folder of the tokenizer that the project ships. */
-export const TOKENIZER: string = localPath("../../data/smoke/");
+/** The folder of their tokenizer. */
+export const TOKENIZER: string = localPath("../golden/tokenizer/");
 
 function localPath(relative: string): string {
   return decodeURIComponent(new URL(relative, import.meta.url).pathname);
 }
 
-/** Copies the shipped tokenizer into a model folder. */
+/** Copies the goldens' tokenizer into a model folder. */
 async function copyTokenizer(folder: string): Promise<void> {
   for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
     await Deno.copyFile(join(TOKENIZER, name), join(folder, name));

@@ -110,7 +110,9 @@ export function* syntheticPairs(options: PairOptions): Generator<Pair, void, und
   for (let made = 0; made < count;) {
     if (misses++ > MOST_MISSES) {
       throw new ConfigError([
-        `Cannot make ${count} ${split} pairs: after ${made} no new question was found; ` +
+        `Cannot make ${
+          count === Infinity ? "more" : count
+        } ${split} pairs: after ${made} no new question was found; ` +
         "ask for fewer, or for more schemas",
       ]);
     }

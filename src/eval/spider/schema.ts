@@ -29,10 +29,7 @@ export function spiderSchema(schema: Pick<DatabaseSchema, "tables">): SpiderSche
 
 /**
  * Maps each column (`table.column`) that a foreign key joins to others to the first of them, in the
- * order of `tables.json`, so that the same key under different names compares equal.
- *
- * Pairs are added to the first group that has either column; groups that a later pair would join stay
- * apart, as in the evaluator. Throws {@linkcode FormatError} where an index points nowhere.
+ * order of `tables.json`, so that the same key under different names compares equal. Throws {@linkcode FormatError} where an index points nowhere.
  */
 export function foreignKeyMap(entry: TablesJsonEntry): ReadonlyMap<string, string> {
   const nameOf = (index: number) => {
@@ -46,16 +43,24 @@ export function foreignKeyMap(entry: TablesJsonEntry): ReadonlyMap<string, strin
     }
     return `${name}.${column}`.toLowerCase();
   };
-  const groups: Set<number>[] = [];
-  for (const [from, to] of entry.foreign_keys) {
-    const group = groups.find((columns) => columns.has(from) || columns.has(to));
-    if (group) group.add(from).add(to);
-    else groups.push(new Set([from, to]));
-  }
   const map = new Map<string, string>();
-  for (const group of groups) {
+  for (const group of joinedGroups(entry.foreign_keys)) {
     const first = nameOf(Math.min(...group));
     for (const index of [...group].sort((a, b) => a - b)) map.set(nameOf(index), first);
   }
   return map;
+}
+
+/**
+ * The columns that pairs of them join. A pair is added to the first group that has either column; groups
+ * that a later pair would join stay apart, as in the evaluator.
+ */
+export function joinedGroups<T>(pairs: Iterable<readonly [from: T, to: T]>): readonly Set<T>[] {
+  const groups: Set<T>[] = [];
+  for (const [from, to] of pairs) {
+    const group = groups.find((columns) => columns.has(from) || columns.has(to));
+    if (group) group.add(from).add(to);
+    else groups.push(new Set([from, to]));
+  }
+  return groups;
 }

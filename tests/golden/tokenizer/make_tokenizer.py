@@ -1,4 +1,4 @@
-"""Trains the smoke tokenizer: SentencePiece-style BPE with byte fallback, laid out as Llama's and
+"""Trains the goldens' tokenizer: SentencePiece-style BPE with byte fallback, laid out as Llama's and
 Mistral's. Takes a JSONL file of instruction records; see README.md for the command that writes it.
 
 Needs tokenizers==0.23.3 and writes tokenizer.json and tokenizer_config.json beside this file. The
