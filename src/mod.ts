@@ -16,7 +16,7 @@
  *
  * const output_dir = await Deno.makeTempDir();
  * const values = { ...SMOKE_DEFAULTS, smoke: true, output_dir, max_steps: 2 };
- * const config = await prepareSmoke(resolveTrainConfig([{ source: "options", values }]));
+ * const { config } = await prepareSmoke(resolveTrainConfig([{ source: "options", values }]));
  *
  * using device = await openDevice();
  * using run = await prepareTraining(device, await planTraining(device, config));

@@ -1,16 +1,17 @@
 /**
- * Makes the small base model: its tokenizer and texts, then trains it from random weights with the
- * project's own engine. The same seed gives the same files on the same machine; a run that was
- * interrupted goes on from its last checkpoint.
+ * Makes the small base model beside this file: its texts, its tokenizer, and its weights, which the
+ * project's own engine trains from random ones. The same files come out each time on the same machine;
+ * a run that was interrupted goes on from its last checkpoint in outputs/base.
  *
  *     deno run -A data/base/make.ts
  * @module
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { random } from "../../src/data/random.ts";
+import { formatCount, formatDuration, formatLoss } from "../../src/cli/format.ts";
 import { TEXT_TO_SQL_INSTRUCTION } from "../../src/data/question.ts";
-import type { TrainingRecord } from "../../src/data/record.ts";
+import { random } from "../../src/data/random.ts";
+import { isTextRecord, type TrainingRecord } from "../../src/data/record.ts";
 import { pretrainingTexts } from "../../src/data/synthetic/texts.ts";
 import { openDevice } from "../../src/device/open.ts";
 import { writeDirectoryAtomic, writeFileAtomic } from "../../src/formats/atomic.ts";
@@ -19,7 +20,7 @@ import { encodeBf16 } from "../../src/formats/half.ts";
 import { type SafetensorsEntry, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { randomWeights } from "../../src/model/random_weights.ts";
 import { formatPrompt } from "../../src/text/prompt.ts";
-import { trainBpe } from "../../src/text/train_bpe.ts";
+import { type TokenizerFiles, trainBpe } from "../../src/text/train_bpe.ts";
 import { resolveTrainConfig } from "../../src/train/config.ts";
 import { planTraining, prepareTraining } from "../../src/train/prepare.ts";
 import { train } from "../../src/train/train.ts";
@@ -29,7 +30,7 @@ const TEXTS = 64_000;
 const HELD_OUT = 400;
 /** Texts that the vocabulary is learned from. */
 const TOKENIZER_TEXTS = 20_000;
-/** Words of the instruction become tokens if they come often enough. */
+/** The words of the instruction come this often among them, so that they become whole tokens. */
 const INSTRUCTION_COPIES = 300;
 
 const CONFIG = {
@@ -53,98 +54,96 @@ const CONFIG = {
   vocab_size: 2048,
 } as const;
 
-const here = fileURLToPath(new URL(".", import.meta.url));
-const work = fileURLToPath(new URL("../../outputs/base/", import.meta.url));
-const start = join(work, "start");
-const train_path = join(work, "train.jsonl");
-const val_path = join(work, "val.jsonl");
+const TRAINING = {
+  method: "full",
+  completion_only_loss: false,
+  gradient_checkpointing: false,
+  max_seq_length: 512,
+  per_device_train_batch_size: 16,
+  gradient_accumulation_steps: 1,
+  learning_rate: 2e-3,
+  lr_scheduler_type: "cosine",
+  warmup_steps: 200,
+  logging_steps: 20,
+  eval_steps: 500,
+  save_steps: 250,
+  resume_from_checkpoint: "latest",
+  seed: SEED,
+} as const;
 
-if (Deno.args[0] === "prepare") {
-  await prepare();
-} else {
-  await prepare();
-  await pretrain();
-  await ship();
+if (import.meta.main) await make();
+
+async function make(): Promise<void> {
+  const here = fileURLToPath(new URL(".", import.meta.url));
+  const output_dir = fileURLToPath(new URL("../../outputs/base/", import.meta.url));
+  const base_model = join(output_dir, "start");
+  const [train_path, val_path] = ["train.jsonl", "val.jsonl"].map((name) => join(output_dir, name));
+  const records = baseRecords();
+  await Deno.mkdir(output_dir, { recursive: true });
+  await writeRecords(train_path, records.slice(HELD_OUT));
+  await writeRecords(val_path, records.slice(0, HELD_OUT));
+  const tokenizer = baseTokenizer(records);
+  await writeDirectoryAtomic(base_model, async (folder) => {
+    await writeSafetensors(join(folder, "model.safetensors"), randomWeights(CONFIG, SEED));
+    await writeModelFiles(folder, tokenizer);
+  });
+  await pretrain({ ...TRAINING, base_model, train_path, val_path, output_dir });
+  await writeAsBf16(join(output_dir, "model"), join(here, "model.safetensors"));
+  await writeModelFiles(here, tokenizer);
 }
 
-/** Writes the texts, and a model folder with the tokenizer and random weights. */
-async function prepare(): Promise<void> {
-  const records = [...pretrainingTexts({ seed: SEED, count: TEXTS + HELD_OUT })]
-    .map((text, i): TrainingRecord => {
-      const id = `${text.kind}-${i}`;
-      return text.kind === "task" ? { id, ...text.task } : { id, text: text.text };
-    });
-  const lines = (part: readonly TrainingRecord[]) =>
-    part.map((record) => JSON.stringify(record) + "\n").join("");
-  await Deno.mkdir(work, { recursive: true });
-  await writeFileAtomic(train_path, lines(records.slice(HELD_OUT)));
-  await writeFileAtomic(val_path, lines(records.slice(0, HELD_OUT)));
-  const { tokenizer, config } = trainBpe(
-    [
-      ...random(SEED, "tokenizer texts").shuffle([...records]).slice(0, TOKENIZER_TEXTS)
-        .map(textOf),
-      ...Array<string>(INSTRUCTION_COPIES).fill(TEXT_TO_SQL_INSTRUCTION),
-    ],
-    CONFIG.vocab_size,
-  );
-  await writeDirectoryAtomic(start, async (folder) => {
-    await writeSafetensors(join(folder, "model.safetensors"), randomWeights(CONFIG, SEED));
-    await writeJson(join(folder, "config.json"), CONFIG);
-    await writeJson(join(folder, "tokenizer.json"), tokenizer);
-    await writeJson(join(folder, "tokenizer_config.json"), config);
+/** Everything that the model is trained on; the first of them are held out. */
+export function baseRecords(): TrainingRecord[] {
+  return Array.from(pretrainingTexts({ seed: SEED, count: TEXTS + HELD_OUT }), (made, i) => {
+    const id = `${made.kind}-${i}`;
+    return made.kind === "task" ? { id, ...made.task } : { id, text: made.text };
   });
 }
 
-function textOf(record: TrainingRecord): string {
-  return "text" in record ? record.text : formatPrompt(record, "alpaca") + record.output;
+/** The tokenizer that is learned from a part of `records`. */
+export function baseTokenizer(records: readonly TrainingRecord[]): TokenizerFiles {
+  const chosen = random(SEED, "tokenizer texts").shuffle([...records]).slice(0, TOKENIZER_TEXTS);
+  const texts = chosen.map((record) =>
+    isTextRecord(record) ? record.text : formatPrompt(record, "alpaca") + record.output
+  );
+  const instructions = Array<string>(INSTRUCTION_COPIES).fill(TEXT_TO_SQL_INSTRUCTION);
+  return trainBpe([...texts, ...instructions], CONFIG.vocab_size);
 }
 
-async function pretrain(): Promise<void> {
-  const config = resolveTrainConfig([{
-    source: "options",
-    values: {
-      base_model: start,
-      train_path,
-      val_path,
-      output_dir: work,
-      method: "full",
-      completion_only_loss: false,
-      gradient_checkpointing: false,
-      max_seq_length: 512,
-      per_device_train_batch_size: 16,
-      gradient_accumulation_steps: 1,
-      learning_rate: 2e-3,
-      lr_scheduler_type: "cosine",
-      warmup_steps: 200,
-      logging_steps: 20,
-      eval_steps: 500,
-      save_steps: 250,
-      resume_from_checkpoint: "latest",
-      seed: SEED,
-    },
-  }]);
+async function pretrain(values: Record<string, unknown>): Promise<void> {
+  const config = resolveTrainConfig([{ source: "options", values }]);
   using device = await openDevice();
   using run = await prepareTraining(device, await planTraining(device, config));
+  const { totalSteps } = run.batches.steps;
+  let secondsLeft = 0;
   for await (const event of train(run)) {
-    if (event.type === "log" || event.type === "eval") console.log(JSON.stringify(event));
+    if (event.type === "step") secondsLeft = event.secondsLeft;
+    if (event.type === "eval") console.log(`eval loss ${formatLoss(event.eval_loss)}`);
+    if (event.type !== "log") continue;
+    console.log(
+      `step ${event.step} of ${totalSteps}  loss ${formatLoss(event.loss)}  ` +
+        `${formatCount(event.tokens_per_second)} tokens/s  ${formatDuration(secondsLeft)} left`,
+    );
   }
 }
 
-/** Writes the trained weights as bf16, with config and tokenizer, beside this file. */
-async function ship(): Promise<void> {
-  using checkpoint = await openCheckpoint(join(work, "model"));
+async function writeAsBf16(folder: string, path: string): Promise<void> {
+  using checkpoint = await openCheckpoint(folder);
   const entries: SafetensorsEntry[] = [];
   for (const { name, shape } of checkpoint.tensors.values()) {
     const bytes = new Uint8Array(encodeBf16(await checkpoint.readF32(name)).buffer);
     entries.push({ name, dtype: "BF16", shape, bytes });
   }
-  await writeSafetensors(join(here, "model.safetensors"), entries);
-  await writeJson(join(here, "config.json"), CONFIG);
-  for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
-    await Deno.copyFile(join(start, name), join(here, name));
+  await writeSafetensors(path, entries);
+}
+
+async function writeModelFiles(folder: string, { tokenizer, config }: TokenizerFiles) {
+  const files = { "config.json": CONFIG, "tokenizer.json": tokenizer, "tokenizer_config.json": config };
+  for (const [name, value] of Object.entries(files)) {
+    await writeFileAtomic(join(folder, name), JSON.stringify(value, null, 1) + "\n");
   }
 }
 
-async function writeJson(path: string, value: unknown): Promise<void> {
-  await writeFileAtomic(path, JSON.stringify(value, null, 1) + "\n");
+async function writeRecords(path: string, records: readonly TrainingRecord[]): Promise<void> {
+  await writeFileAtomic(path, records.map((record) => JSON.stringify(record) + "\n").join(""));
 }

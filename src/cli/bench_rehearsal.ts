@@ -19,7 +19,7 @@ import { planBatches } from "../train/batches.ts";
 import { evaluateLoss } from "../train/evaluate_loss.ts";
 import { type MemoryPlan, planMemory } from "../train/memory_plan.ts";
 import { resolveTrainConfig } from "../train/config.ts";
-import { SMOKE_TOKENIZER } from "../train/smoke.ts";
+import { shippedModel } from "../train/smoke.ts";
 import { trainStep } from "../train/step.ts";
 import { loadOptions, makeTrainable, tapeOptions } from "../train/trainable.ts";
 import type { BenchConfig } from "./bench_options.ts";
@@ -69,7 +69,7 @@ export async function* rehearse(
   }]);
   const checkpoint = syntheticCheckpoint(sizes, bench.seed);
   const files = { directory: bench.rehearsal!, config: sizes, checkpoint, [Symbol.dispose]() {} };
-  const tokenizer = await loadTokenizer(bench.tokenizer ?? SMOKE_TOKENIZER);
+  const tokenizer = await loadTokenizer(bench.tokenizer ?? shippedModel());
   const examples = await readExamples(bench, tokenizer);
   const [training, evaluation] = [firstRows(examples, bench.step_tokens), examples.slice(0, 1)];
   const batches = planBatches(training, {

@@ -3,22 +3,19 @@
  * @module
  */
 import { join } from "node:path";
-import project from "../../deno.json" with { type: "json" };
 import { type AnswerLog, openAnswerLog } from "../eval/answers.ts";
 import type { Benchmark, BenchmarkName } from "../eval/benchmark.ts";
-import { checkComparable, compareRuns } from "../eval/compare.ts";
+import { checkComparable } from "../eval/compare.ts";
 import { evaluate } from "../eval/evaluate.ts";
 import { openBenchmark } from "../eval/open.ts";
 import { readPredictions } from "../eval/predictions.ts";
-import type { Report } from "../eval/report/report.ts";
 import { writeRun } from "../eval/report/write.ts";
-import { readScored, type ScoredPrediction } from "../eval/scored.ts";
-import { summarise, type SummaryOptions } from "../eval/summary.ts";
+import { readScored } from "../eval/scored.ts";
 import { readLayers } from "./args.ts";
 import { describeEvalOptions, type EvalConfig, resolveEvalConfig } from "./eval_options.ts";
 import { openPredictor } from "./eval_predictor.ts";
+import { type EvalResult, makeReport } from "./eval_report.ts";
 import { evalSummary } from "./eval_summary.ts";
-import { gitCommit } from "./git.ts";
 import { helpText } from "./help.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { runTask } from "./task.ts";
@@ -61,7 +58,12 @@ await runTask(async (signal) => {
   const result = config.predictions === null
     ? await askModel(benchmark, { config, progress, signal })
     : await scoreFile(benchmark, config.predictions, { config, progress, signal });
-  const report = await reportOf(result, { benchmark, config, baseline });
+  const report = await makeReport(result, {
+    benchmark,
+    seed: config.seed,
+    baseline: baseline && { name: compare!, predictions: baseline },
+    options: config,
+  });
   await writeRun(output_dir, report, result.predictions);
   await result.finish();
   progress.event({ type: "end", output_dir, ...report });
@@ -74,11 +76,7 @@ interface Context {
   readonly signal: AbortSignal;
 }
 
-interface Result {
-  /** Who answered. */
-  readonly name: string;
-  readonly predictions: readonly ScoredPrediction[];
-  readonly generation: SummaryOptions["generation"];
+interface Result extends EvalResult {
   /** Removes what is not needed any more once the run is written. */
   readonly finish: () => Promise<void>;
 }
@@ -123,31 +121,4 @@ async function follow(events: ReturnType<typeof evaluate>, progress: Progress) {
     progress.done();
   }
   throw new TypeError("Cannot finish: the evaluation ended without its last event");
-}
-
-async function reportOf(
-  { name, predictions, generation }: Result,
-  { benchmark, config, baseline }: {
-    benchmark: Benchmark;
-    config: EvalConfig;
-    baseline: readonly ScoredPrediction[] | null;
-  },
-): Promise<Report> {
-  const { seed, compare } = config;
-  const { groups, labels } = benchmark;
-  return {
-    benchmark: benchmark.name,
-    predictor: name,
-    created: new Date().toISOString(),
-    labels,
-    seed,
-    ...summarise(predictions, { seed, groups, generation }),
-    comparison: baseline &&
-      compareRuns(baseline, predictions, { seed, groups, name: compare! }),
-    run: {
-      options: config,
-      versions: { sqlora: project.version, ...Deno.version },
-      git_commit: await gitCommit(),
-    },
-  };
 }

@@ -4,10 +4,11 @@
  */
 import type { Device } from "../device/device.ts";
 import { openDevice } from "../device/open.ts";
+import { loadAdapter } from "../model/adapter.ts";
 import { describeOptions, resolveTrainConfig, type TrainConfig } from "../train/config.ts";
 import { configWarnings } from "../train/config_checks.ts";
 import type { Metrics, TrainEvent } from "../train/events.ts";
-import { type PlannedRun, planTraining, prepareTraining } from "../train/prepare.ts";
+import { type PlannedRun, planTraining, prepareTraining, type TrainRun } from "../train/prepare.ts";
 import { type RunMode, writeRunMeta } from "../train/run_meta.ts";
 import { prepareSmoke, SMOKE_DEFAULTS } from "../train/smoke.ts";
 import { type EventWriter, openEventWriter } from "../train/tensorboard.ts";
@@ -19,6 +20,7 @@ import { gitCommit } from "./git.ts";
 import { helpText } from "./help.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { ensureAdapter } from "./setup.ts";
+import { askDemoQuestions, smokeSummary } from "./smoke.ts";
 import { runTask } from "./task.ts";
 
 const HELP = {
@@ -35,11 +37,13 @@ await runTask(async (signal) => {
   const options = describeOptions();
   const { help, layers } = readLayers(Deno.args, options);
   if (help) return console.log(helpText({ ...HELP, options }));
-  let config = resolveTrainConfig(layers);
-  if (config.smoke) {
-    config = resolveTrainConfig([{ source: "defaults", values: SMOKE_DEFAULTS }, ...layers]);
-    config = await prepareSmoke(config);
-  }
+  const given = resolveTrainConfig(layers);
+  const smoke = given.smoke
+    ? await prepareSmoke(
+      resolveTrainConfig([{ source: "defaults", values: SMOKE_DEFAULTS }, ...layers]),
+    )
+    : null;
+  const config = smoke?.config ?? given;
   await ensureAdapter();
   using device = await openDevice();
   const { quiet, json } = config;
@@ -78,8 +82,27 @@ await runTask(async (signal) => {
   }
   // A run that cannot even load its model leaves the files of an earlier one as they were.
   await writeMeta();
+  if (smoke === null) return void await follow(run, { progress, signal });
+  const { questions } = smoke;
+  const before = await askDemoQuestions(run, { questions, name: "base", signal });
+  device.resetPeak(); // the plan is for training
+  progress.log("");
+  const path = await follow(run, { progress, signal });
+  using saved = run.adapter ? await loadAdapter(run.model, path) : null;
+  saved?.attach(run.model);
+  const after = await askDemoQuestions(run, { questions, name: "tuned", before, signal });
+  progress.log(smokeSummary(before, after, config.output_dir));
+});
+
+/** Trains and tells what happens; gives the folder of the result. */
+async function follow(
+  run: TrainRun,
+  { progress, signal }: { progress: Progress; signal: AbortSignal },
+): Promise<string> {
+  const { config } = run;
   const started = performance.now();
   let board: EventWriter | null = null;
+  let path = "";
   try {
     for await (const event of train(run, signal)) {
       progress.event(event);
@@ -88,12 +111,14 @@ await runTask(async (signal) => {
       }
       if (board) report(board, event);
       show(progress, event, { config, started });
+      if (event.type === "end") path = event.path;
     }
   } finally {
     board?.close();
     progress.done();
   }
-});
+  return path;
+}
 
 function summary(device: Device, run: PlannedRun): string {
   const { config, plan, batches: { steps }, files } = run;

@@ -43,7 +43,7 @@ export async function notebookSettings(
     { source: "options", name: "this cell", values },
   ]);
   const fast = fastDev ? { ...given, ...fastLimits(given) } : given;
-  const config = fast.smoke ? await prepareSmoke(fast) : fast;
+  const config = fast.smoke ? (await prepareSmoke(fast)).config : fast;
   return { config, modelDirectory: await localModel(config.base_model!, send) };
 }
 

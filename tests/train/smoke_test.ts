@@ -32,16 +32,12 @@ Deno.test("the same seed writes the same bytes, in whatever folder; another seed
   await prepareSmoke(configOf({ output_dir: folder("d"), seed: 6 }));
   const first = await filesUnder(folder("a"));
   assertEquals(Object.keys(first).sort(), [
-    "base/config.json",
-    "base/model.safetensors",
-    "base/tokenizer.json",
-    "base/tokenizer_config.json",
     "data/train.jsonl",
     "data/val.jsonl",
   ]);
   assertEquals(await filesUnder(folder("b/c")), first);
   const other = await filesUnder(folder("d"));
-  for (const name of ["base/model.safetensors", "data/train.jsonl", "data/val.jsonl"]) {
+  for (const name of ["data/train.jsonl", "data/val.jsonl"]) {
     assert(other[name].join() !== first[name].join(), name);
   }
 });
@@ -49,19 +45,32 @@ Deno.test("the same seed writes the same bytes, in whatever folder; another seed
 Deno.test("the resolved config names the files, and those that are given stay", async () => {
   using folder = tempFolder();
   const output_dir = folder("run");
-  const config = await prepareSmoke(configOf({ output_dir }));
-  assertEquals(config.base_model, join(output_dir, "base"));
+  const { config, questions } = await prepareSmoke(configOf({ output_dir, max_steps: 20 }));
+  assertEquals(await Deno.realPath(config.base_model!), await Deno.realPath("data/base"));
   const train = await readRecords(config.train_path!);
   const val = await readRecords(config.val_path!);
-  assertEquals([train.length, val.length], [256, 32]);
-  const questions = new Set(train.map(({ input }) => input));
-  assert(
-    val.every(({ input }) => !questions.has(input)),
-    "a validation row is in the training set",
+  assertEquals([train.length, val.length, questions.length], [160, 32, 60]);
+  const asked = [train, val, questions].map((records) =>
+    new Set(records.map(({ input }) => input.slice(input.lastIndexOf("\n") + 1)))
   );
+  for (const [i, j] of [[0, 1], [0, 2], [1, 2]]) {
+    assertEquals(asked[i].intersection(asked[j]).size, 0, `${i} and ${j} share a question`);
+  }
 
   const given = { base_model: "my/base", train_path: "my/train.jsonl", val_path: "my/val.jsonl" };
   const other = configOf({ output_dir: folder("other"), ...given });
-  assertEquals(await prepareSmoke(other), other);
-  assertEquals(Object.keys(await filesUnder(folder("other"))), []);
+  assertEquals((await prepareSmoke(other)).config, other);
+  assertEquals(await Deno.stat(folder("other")).catch(() => null), null, "files were written");
+});
+
+Deno.test("there are as many rows and questions as the run has use for", async () => {
+  using folder = tempFolder();
+  const counts = async (options: Partial<TrainConfig>) => {
+    const { config, questions } = await prepareSmoke(
+      configOf({ output_dir: folder("run"), ...options }),
+    );
+    return [(await readRecords(config.train_path!)).length, questions.length];
+  };
+  assertEquals(await counts({ max_steps: 3, gradient_accumulation_steps: 2 }), [48, 60]);
+  assertEquals(await counts({ max_train_samples: 10, max_val_samples: 4 }), [10, 4]);
 });
