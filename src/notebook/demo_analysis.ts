@@ -1,5 +1,5 @@
 /**
- * Something to analyse without any file or network: the small built-in model before and after two short
+ * Something to analyse without any file or network: the small base model before and after two short
  * runs, evaluated on questions about the demo databases that it has not seen.
  * @module
  */
@@ -23,21 +23,21 @@ export interface AnalysisFolders {
 
 /** How much is done. */
 export interface DemoAnalysisOptions {
-  /** Steps of each run. Default 20. */
+  /** Steps of each run. Default 100. */
   readonly steps?: number;
-  /** Questions of the evaluation. Default 16. */
+  /** Questions of the evaluation. Default 40. */
   readonly questions?: number;
   readonly send?: SendDisplay;
 }
 
-const RANKS = [2, 8] as const;
+const RANKS = [4, 16] as const;
 const SEED = 42;
 
-/** Trains the small built-in model with two ranks and evaluates it before and after. */
+/** Trains the small base model with two ranks and evaluates it before and after. */
 export async function demoAnalysis(
   notebook: Notebook,
   folder: string,
-  { steps = 20, questions = 16, send }: DemoAnalysisOptions = {},
+  { steps = 100, questions = 40, send }: DemoAnalysisOptions = {},
 ): Promise<AnalysisFolders> {
   const runs: Record<string, string> = {};
   let trained = { base_model: "", adapter_path: "" };

@@ -30,7 +30,7 @@ export interface SettingsOptions {
 
 /**
  * The settings of a run. `values` are options of `deno task train`; with `smoke: true`, the small
- * built-in model and generated records stand in for what is not given. A `base_model` that is no folder
+ * base model of the project and generated records stand in for what is not given. A `base_model` that is no folder
  * but a name on the Hugging Face Hub is downloaded once, with its progress shown.
  * Throws {@linkcode ConfigError} with all that is wrong.
  */

@@ -151,7 +151,11 @@ export const trainSchema = z.object({
   dry_run: flag(false)
     .meta(mode("Check everything, plan steps and memory, write both JSON files, train nothing.")),
   smoke: flag(false)
-    .meta(mode("Train a tiny built-in model on generated rows: needs no file and no network.")),
+    .meta(
+      mode(
+        "Train the small base model of the project on generated rows, and show what it learns: needs no file and no network.",
+      ),
+    ),
   ...commonFields,
 });
 

@@ -14,18 +14,24 @@ Deno.test("train --smoke needs no files: it trains, saves everything, and its ad
     max_steps: 4,
     warmup_steps: 1,
     per_device_train_batch_size: 4,
-    max_val_samples: 1,
+    max_val_samples: 2,
   };
   const { code, stdout, stderr } = await runCli("train", options, "--smoke", "--json");
   assertEquals([code, stderr], [0, ""]);
   const events = parseEvents(stdout);
-  assertEquals(events.filter(({ type }) => type === "sample").length, 1);
+  assertEquals(events.filter(({ type }) => type === "sample").length, 2);
+  const accuracies = events.filter(({ type }) => type === "accuracy");
+  assertEquals(accuracies.map(({ model, total }) => [model, total]), [["base", 2], ["tuned", 2]]);
+  for (const { model } of accuracies) {
+    const report = await readJson(join(output_dir, "eval", String(model), "report.json"));
+    assertEquals([report.benchmark, report.count], ["demo", 2]);
+  }
 
   assertEquals(namesIn(output_dir), [
     "adapters",
-    "base",
     "checkpoints",
     "data",
+    "eval",
     "metrics.json",
     "run_meta.json",
   ]);
@@ -45,12 +51,12 @@ Deno.test("train --smoke needs no files: it trains, saves everything, and its ad
 
   const meta = await readJson(join(output_dir, "run_meta.json"));
   assertEquals([meta.mode, meta.config.method, meta.total_steps], ["smoke", "qlora", 4]);
-  assertEquals([meta.data.train_records, meta.data.val_records], [256, 1]);
+  assertEquals([meta.data.train_records, meta.data.val_records], [16, 2]);
   const metrics = await readJson(join(output_dir, "metrics.json"));
   const losses: number[] = metrics.log_history.map(({ loss }: { loss: number }) => loss);
   assertEquals(losses.length, 4);
   assert([...losses, metrics.train_loss, metrics.eval_loss].every(Number.isFinite));
-  assert(losses[3] < losses[0] - 0.1, `the loss does not fall: ${losses.join(", ")}`);
+  assert(losses[3] < losses[0] - 0.05, `the loss does not fall: ${losses.join(", ")}`);
 
   const answer = await runCli("infer", {
     adapter_path: join(output_dir, "adapters"),
@@ -66,9 +72,9 @@ Deno.test("train --smoke --dry_run plans the run that --smoke would do", async (
   const output_dir = folder("smoke");
   const { code, stdout, stderr } = await runCli("train", { output_dir }, "--smoke", "--dry_run");
   assertEquals([code, stderr], [0, ""]);
-  assertMatch(stdout, /256 training and 32 validation examples/);
-  assertEquals(namesIn(output_dir), ["base", "data", "metrics.json", "run_meta.json"]);
+  assertMatch(stdout, /2000 training and 32 validation examples/);
+  assertEquals(namesIn(output_dir), ["data", "metrics.json", "run_meta.json"]);
   const meta = await readJson(join(output_dir, "run_meta.json"));
-  assertEquals([meta.mode, meta.total_steps], ["dry_run", 30]);
+  assertEquals([meta.mode, meta.total_steps], ["dry_run", 250]);
   assertEquals((await readJson(join(output_dir, "metrics.json"))).train_loss, null);
 });
