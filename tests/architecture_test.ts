@@ -29,7 +29,7 @@ const HOSTS: Readonly<Record<string, string>> = {
   add: "elementwise",
   grad_norm: "adamw",
   pack_rows: "gemm",
-  probe: "bench_kernels",
+  probe: "bench_measure",
 };
 
 const MAX_LINES = 300;
