@@ -28,7 +28,6 @@ const LEVELS: Readonly<Record<string, number>> = {
 const HOSTS: Readonly<Record<string, string>> = {
   add: "elementwise",
   grad_norm: "adamw",
-  pack_rows: "gemm",
   probe: "bench_measure",
 };
 

@@ -4,7 +4,6 @@
  */
 import { join } from "node:path";
 import type { Device } from "../device/device.ts";
-import { openDevice } from "../device/open.ts";
 import { writeFileAtomic } from "../formats/atomic.ts";
 import { readLayers } from "./args.ts";
 import { measureDecode } from "./bench_decode.ts";
@@ -26,6 +25,7 @@ import { gitCommit } from "./git.ts";
 import { helpText } from "./help.ts";
 import { ensureAdapter } from "./setup.ts";
 import { runTask } from "./task.ts";
+import { openTunedDevice } from "./tuning_file.ts";
 
 const HELP = {
   usage: "deno task bench [options]",
@@ -54,7 +54,7 @@ await runTask(async (signal) => {
   if (help) return console.log(helpText({ ...HELP, options }));
   const config: BenchConfig = resolveBenchConfig(layers);
   await ensureAdapter();
-  using device = await openDevice();
+  using device = await openTunedDevice();
   const say = (text: string) => config.quiet || config.json || console.log(text);
   say(`GPU ${device.info.name}\n`);
   const results = config.rehearsal === null
@@ -62,6 +62,7 @@ await runTask(async (signal) => {
     : { phases: await rehearseAll(device, config, { signal, say }) };
   const report = {
     adapter: device.info,
+    tuning: device.tuning,
     config,
     git_commit: await gitCommit(),
     versions: Deno.version,

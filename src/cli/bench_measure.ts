@@ -86,9 +86,34 @@ export function noise(count: number, seed: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: count }, () => 2 * float() - 1);
 }
 
+/** What a sampled element of a product should be, in f64. */
+export type Expected = (row: number, column: number) => number;
+
 /**
- * Compares some elements of `c = x · W` (`transposed`) or `c = x · Wᵀ` with sums in f64; `values` is
- * W, f32 [rows, columns]. Throws {@linkcode KernelError} where one is off.
+ * Compares some elements of a product [rows, columns] over `depth` values in [-1, 1) with sums in f64.
+ * Throws {@linkcode KernelError} where one is off.
+ */
+export function checkElements(
+  name: string,
+  product: Float32Array,
+  sizes: { rows: number; columns: number; depth: number },
+  expected: Expected,
+): void {
+  const { rows, columns, depth } = sizes;
+  const stream = random(1, "bench check");
+  for (let check = 0; check < 64; check++) {
+    const row = stream.below(rows), column = stream.below(columns);
+    const actual = product[row * columns + column], sum = expected(row, column);
+    if (Math.abs(actual - sum) <= 1e-5 * (1 + depth)) continue; // never for NaN
+    throw new KernelError(`${name} is wrong: [${row}, ${column}] is ${actual}, not ${sum}`, {
+      kernel: name,
+    });
+  }
+}
+
+/**
+ * Checks `c = x · W` (`transposed`) or `c = x · Wᵀ`; `values` is W, f32 [rows, columns].
+ * Throws {@linkcode KernelError} where an element is off.
  */
 export async function checkProduct(
   name: string,
@@ -98,19 +123,13 @@ export async function checkProduct(
   const [x, w, c] = await Promise.all(
     [operands.x, operands.values, operands.c].map((tensor) => device.readF32(tensor)),
   );
-  const [rows, depth] = operands.x.shape, [, width] = operands.c.shape;
-  const [alongDepth, alongWidth] = operands.transposed ? [width, 1] : [1, depth];
-  const stream = random(1, "bench check");
-  for (let check = 0; check < 64; check++) {
-    const row = stream.below(rows), column = stream.below(width);
+  const [rows, depth] = operands.x.shape, [, columns] = operands.c.shape;
+  const [alongDepth, alongColumns] = operands.transposed ? [columns, 1] : [1, depth];
+  checkElements(name, c, { rows, columns, depth }, (row, column) => {
     let sum = 0;
     for (let k = 0; k < depth; k++) {
-      sum += x[row * depth + k] * w[k * alongDepth + column * alongWidth];
+      sum += x[row * depth + k] * w[k * alongDepth + column * alongColumns];
     }
-    const actual = c[row * width + column];
-    if (Math.abs(actual - sum) <= 1e-5 * (1 + depth)) continue;
-    throw new KernelError(`${name} is wrong: [${row}, ${column}] is ${actual}, not ${sum}`, {
-      kernel: "gemm",
-    });
-  }
+    return sum;
+  });
 }

@@ -3,10 +3,10 @@
  * @module
  */
 
-/** What one timing should take at least, so that waiting for the GPU does not count. */
-const LEAST_SECONDS = 0.05;
+/** What one timing should take at least, so that waiting for the GPU hardly counts. */
+const LEAST_SECONDS = 0.1;
 
-const MOST_RUNS = 1000;
+const MOST_RUNS = 1024;
 
 /**
  * Times `work` several times and gives the fastest in seconds. What is too short to be timed alone is
@@ -24,12 +24,17 @@ export async function fastestRun(
     const begin = performance.now();
     for (let run = 0; run < runs; run++) await work();
     await wait();
-    return (performance.now() - begin) / 1000 / runs;
+    return (performance.now() - begin) / 1000;
   };
   await time(1); // compilation and first use do not count
-  const first = await time(1);
-  const runs = Math.min(MOST_RUNS, Math.ceil(LEAST_SECONDS / first));
-  let best = runs === 1 ? first : Infinity;
-  for (let i = runs === 1 ? 1 : 0; i < repeats; i++) best = Math.min(best, await time(runs));
-  return best;
+  let runs = 1;
+  let total = await time(runs);
+  while (total < LEAST_SECONDS && runs < MOST_RUNS) {
+    // By steps, because in the first times most may be the wait.
+    runs *= total < LEAST_SECONDS / 4 ? 4 : 2;
+    total = await time(runs);
+  }
+  let best = total;
+  for (let i = 1; i < repeats; i++) best = Math.min(best, await time(runs));
+  return best / runs;
 }

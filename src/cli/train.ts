@@ -3,7 +3,6 @@
  * @module
  */
 import type { Device } from "../device/device.ts";
-import { openDevice } from "../device/open.ts";
 import { describeOptions, resolveTrainConfig, type TrainConfig } from "../train/config.ts";
 import { configWarnings } from "../train/config_checks.ts";
 import type { Metrics, TrainEvent } from "../train/events.ts";
@@ -20,6 +19,7 @@ import { helpText } from "./help.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { ensureAdapter } from "./setup.ts";
 import { runTask } from "./task.ts";
+import { openTunedDevice } from "./tuning_file.ts";
 
 const HELP = {
   usage: "deno task train --base_model DIR --train_path FILE [options]",
@@ -41,7 +41,7 @@ await runTask(async (signal) => {
     config = await prepareSmoke(config);
   }
   await ensureAdapter();
-  using device = await openDevice();
+  using device = await openTunedDevice();
   const { quiet, json } = config;
   const modelDirectory = await modelFolder(config.base_model!, {
     signal,

@@ -4,11 +4,11 @@ import { fastestRun } from "../../src/cli/bench_timing.ts";
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 Deno.test("fastestRun: long work is timed run by run, after one that does not count", async () => {
-  const lengths = [500, 400, 60, 300];
+  const lengths = [600, 500, 110, 400];
   let runs = 0, waits = 0;
   const seconds = await fastestRun(3, () => sleep(lengths[runs++]), () => Promise.resolve(waits++));
   assertEquals([runs, waits], [4, 4]);
-  assert(seconds >= 0.055 && seconds < 0.3, `${seconds} s is not the time of the third run`);
+  assert(seconds >= 0.1 && seconds < 0.4, `${seconds} s is not the time of the third run`);
 });
 
 Deno.test("fastestRun: short work is done many times between two waits", async () => {
@@ -17,8 +17,7 @@ Deno.test("fastestRun: short work is done many times between two waits", async (
     waits++;
     await sleep(1);
   });
-  assertEquals(waits, 4);
-  assert(runs > 2 * waits, `${runs} runs with ${waits} waits`);
+  assert(waits < 12 && runs > 4 * waits, `${runs} runs with ${waits} waits`);
   assert(seconds > 0);
 });
 
