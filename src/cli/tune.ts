@@ -39,8 +39,8 @@ const HELP = {
   summary:
     "Measures the variants of the matrix products on this adapter, each checked for correctness " +
     "first, and keeps the fastest for the other tasks, in sqlora/tuning.json of the user's cache " +
-    "folder. Results differ by the rounding of sums at most. The variable SQLORA_TUNING names " +
-    "another file, or with off none.",
+    "folder. Nothing else should run meanwhile. Results differ by the rounding of sums at most. The " +
+    "variable SQLORA_TUNING names another file, or with off none.",
   examples: ["deno task tune", "SQLORA_TUNING=off deno task train --config run.yaml"],
 };
 
