@@ -4,14 +4,14 @@
 //   C row-major, rows c_stride apart. Any M, N, K.
 //   Batches: workgroup z computes the z-th product. Its A follows the one before, its B belongs to b_share
 //   consecutive products, its C lies c_batch further.
-// Geometry: groups ⌈M/32⌉ × ⌈N/64⌉ × products of one subgroup; x runs first, so a panel stays in the cache.
-// Numerics: f32, four depths at a time in the order of k.
-// Idea: here a load costs one scalar load per lane, so loads per product decide. A lane keeps 32 rows × 2 vec4 of C;
+// Geometry: groups ⌈M/ROWS⌉ × ⌈N/64⌉ × products of one subgroup; x runs first, so a panel stays in the cache.
+// Numerics: f32, four depths at a time in the order of k, whatever ROWS is.
+// Idea: here a load costs one scalar load per lane, so loads per product decide. A lane keeps ROWS rows × 2 vec4 of C;
 //   eight lanes load eight rows of A at once and subgroupBroadcast, with a constant lane one permutation, spreads
 //   them. The loop just fits the instruction cache: 48 rows run at 60 % of the speed of 32.
 
 const WG: u32 = 8;
-const ROWS: u32 = 32;
+override ROWS: u32 = 32; // 8, 16, 24, 32 or 40
 const PANEL: u32 = 64;
 
 struct Params {
@@ -33,7 +33,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> c_quads: array<vec4f>;
 
 // A lane reads back only what it wrote, so no barrier is needed; on lavapipe one would split the kernel in two.
-var<workgroup> stage: array<vec4f, 512>;
+var<workgroup> stage: array<vec4f, 16u * ROWS>;
 
 // Eight rows of C: entry 2r is for four columns of the panel's left half, 2r + 1 of its right half.
 alias Block = array<vec4f, 16>;
@@ -103,6 +103,7 @@ fn multiply_tile(group: vec3u, lane: u32) {
   var at1 = (base + min(first + 1u, last)) * quads * 8u + lane;
   var at2 = (base + min(first + 2u, last)) * quads * 8u + lane;
   var at3 = (base + min(first + 3u, last)) * quads * 8u + lane;
+  var at4 = (base + min(first + 4u, last)) * quads * 8u + lane;
   let panels = (params.n + PANEL - 1u) / PANEL;
   var at_b = (group.z / params.b_share * panels + group.y) * quads * PANEL + lane;
 
@@ -110,24 +111,28 @@ fn multiply_tile(group: vec3u, lane: u32) {
   var block1: Block;
   var block2: Block;
   var block3: Block;
+  var block4: Block;
   for (var quad = 0u; quad < quads; quad++) {
     let left = load_b(at_b);
     let right = load_b(at_b + 8u);
     multiply(&block0, a[at0], left, right);
-    multiply(&block1, a[at1], left, right);
-    multiply(&block2, a[at2], left, right);
-    multiply(&block3, a[at3], left, right);
+    if ROWS > 8u { multiply(&block1, a[at1], left, right); }
+    if ROWS > 16u { multiply(&block2, a[at2], left, right); }
+    if ROWS > 24u { multiply(&block3, a[at3], left, right); }
+    if ROWS > 32u { multiply(&block4, a[at4], left, right); }
     at0 += 8u;
     at1 += 8u;
     at2 += 8u;
     at3 += 8u;
+    at4 += 8u;
     at_b += PANEL;
   }
 
   put(&block0, lane);
-  put(&block1, lane + 128u);
-  put(&block2, lane + 256u);
-  put(&block3, lane + 384u);
+  if ROWS > 8u { put(&block1, lane + 128u); }
+  if ROWS > 16u { put(&block2, lane + 256u); }
+  if ROWS > 24u { put(&block3, lane + 384u); }
+  if ROWS > 32u { put(&block4, lane + 512u); }
 }
 
 // Four neighbouring columns of a row: where they lie on the stage and in c.

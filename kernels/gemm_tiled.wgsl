@@ -4,12 +4,17 @@
 //   C row-major, rows c_stride apart. Any M, N, K.
 //   Batches: workgroup z computes the z-th product. Its A follows the one before, its B belongs to b_share
 //   consecutive products, its C lies c_batch further.
-// Geometry: groups ⌈M/64⌉ × ⌈N/64⌉ × products of 128 invocations; each keeps 8 rows × 4 columns of C.
-// Numerics: f32, four depths at a time in the order of k, so the sums equal gemm_subgroup's where neither fuses.
+// Geometry: groups ⌈M/ROWS⌉ × ⌈N/COLUMNS⌉ × products of WG invocations; each keeps 8 rows × QUADS vec4 of C. Which
+//   sizes suit a GPU is measured (`deno task tune`).
+// Numerics: f32, four depths at a time in the order of k, so the sums equal gemm_subgroup's where neither fuses, and
+//   do not depend on the sizes.
 // Source: the register-blocked tiles of Volkov and Demmel, "Benchmarking GPUs to Tune Dense Linear Algebra", 2008.
 
-const WG: u32 = 128;
-const TILE: u32 = 64;
+override ROWS: u32 = 64; // a multiple of 8
+override COLUMNS: u32 = 64; // 64 or 128
+override QUADS: u32 = 1; // 1 or 2
+override WG: u32 = 128; // ROWS / 8 · COLUMNS / 4 / QUADS
+const PANEL: u32 = 64;
 
 struct Params {
   m: u32,
@@ -28,26 +33,50 @@ struct Params {
 @group(0) @binding(2) var<storage, read> b: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 
-// Sixteen depths of the tile: [4 quads of depths][64 rows] and [16 depths][16 quads of columns].
-var<workgroup> tile_a: array<vec4f, 256>;
-var<workgroup> tile_b: array<vec4f, 256>;
+// Sixteen depths of the tile: [4 quads of depths][ROWS], and [panels][16 depths][16 quads of columns].
+var<workgroup> tile_a: array<vec4f, 4u * ROWS>;
+var<workgroup> tile_b: array<vec4f, 4u * COLUMNS>;
+
+// Eight rows of one vec4 of C.
+alias Block = array<vec4f, 8>;
 
 fn load_tile_a(index: u32, tile: vec3u, quad: u32, quads: u32) {
-  let row = index % TILE;
-  let octet = tile.x * 8u + row / 8u;
+  let row = index % ROWS;
+  let octet = tile.x * (ROWS / 8u) + row / 8u;
   let octets = (params.m + 7u) / 8u;
-  let at = quad + index / TILE;
+  let at = quad + index / ROWS;
   var values = vec4f();
   if at < quads && octet < octets { values = a[((tile.z * octets + octet) * quads + at) * 8u + row % 8u]; }
   tile_a[index] = values;
 }
 
 fn load_tile_b(index: u32, tile: vec3u, quad: u32, quads: u32) {
-  let panels = (params.n + TILE - 1u) / TILE;
-  let panel = tile.z / params.b_share * panels + tile.y;
+  let panels = (params.n + PANEL - 1u) / PANEL;
+  let panel = tile.y * (COLUMNS / PANEL) + index / 256u;
+  let depth = index % 256u;
   var values = vec4f();
-  if quad + index / TILE < quads { values = b[(panel * quads + quad) * TILE + index]; }
+  if panel < panels && quad + depth / 64u < quads {
+    values = b[((tile.z / params.b_share * panels + panel) * quads + quad) * PANEL + depth];
+  }
   tile_b[index] = values;
+}
+
+// Four columns of the tile at four depths, a depth per column of the result.
+fn four_columns(column_quad: u32, depth_quad: u32) -> mat4x4f {
+  let at = column_quad / 16u * 256u + depth_quad * 64u + column_quad % 16u;
+  return mat4x4f(tile_b[at], tile_b[at + 16u], tile_b[at + 32u], tile_b[at + 48u]);
+}
+
+// Adds four depths to eight rows, whose values of A begin at `rows` of their tile.
+fn multiply(block: ptr<function, Block>, columns: mat4x4f, rows: u32) {
+  (*block)[0] += columns * tile_a[rows];
+  (*block)[1] += columns * tile_a[rows + 1u];
+  (*block)[2] += columns * tile_a[rows + 2u];
+  (*block)[3] += columns * tile_a[rows + 3u];
+  (*block)[4] += columns * tile_a[rows + 4u];
+  (*block)[5] += columns * tile_a[rows + 5u];
+  (*block)[6] += columns * tile_a[rows + 6u];
+  (*block)[7] += columns * tile_a[rows + 7u];
 }
 
 fn store(product: u32, row: u32, column: u32, sums: vec4f) {
@@ -59,48 +88,38 @@ fn store(product: u32, row: u32, column: u32, sums: vec4f) {
   }
 }
 
+fn store_block(block: ptr<function, Block>, product: u32, row: u32, column: u32) {
+  store(product, row, column, (*block)[0]);
+  store(product, row + 1u, column, (*block)[1]);
+  store(product, row + 2u, column, (*block)[2]);
+  store(product, row + 3u, column, (*block)[3]);
+  store(product, row + 4u, column, (*block)[4]);
+  store(product, row + 5u, column, (*block)[5]);
+  store(product, row + 6u, column, (*block)[6]);
+  store(product, row + 7u, column, (*block)[7]);
+}
+
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let quads = (params.k + 3u) / 4u;
-  let row = index / 16u * 8u;
-  let column = index % 16u;
-  var sums0 = vec4f();
-  var sums1 = vec4f();
-  var sums2 = vec4f();
-  var sums3 = vec4f();
-  var sums4 = vec4f();
-  var sums5 = vec4f();
-  var sums6 = vec4f();
-  var sums7 = vec4f();
+  // An invocation's second vec4 lies half a tile from its first, so that neighbours read neighbouring columns.
+  let lanes = COLUMNS / 4u / QUADS;
+  let row = index / lanes * 8u;
+  let column = index % lanes;
+  var left: Block;
+  var right: Block;
   for (var quad = 0u; quad < quads; quad += 4u) {
-    load_tile_a(index, group, quad, quads);
-    load_tile_a(index + WG, group, quad, quads);
-    load_tile_b(index, group, quad, quads);
-    load_tile_b(index + WG, group, quad, quads);
+    for (var i = index; i < 4u * ROWS; i += WG) { load_tile_a(i, group, quad, quads); }
+    for (var i = index; i < 4u * COLUMNS; i += WG) { load_tile_b(i, group, quad, quads); }
     workgroupBarrier();
     for (var q = 0u; q < 4u; q++) {
-      let at = q * TILE + column;
-      let columns = mat4x4f(tile_b[at], tile_b[at + 16u], tile_b[at + 32u], tile_b[at + 48u]);
-      let rows = q * TILE + row;
-      sums0 += columns * tile_a[rows];
-      sums1 += columns * tile_a[rows + 1u];
-      sums2 += columns * tile_a[rows + 2u];
-      sums3 += columns * tile_a[rows + 3u];
-      sums4 += columns * tile_a[rows + 4u];
-      sums5 += columns * tile_a[rows + 5u];
-      sums6 += columns * tile_a[rows + 6u];
-      sums7 += columns * tile_a[rows + 7u];
+      multiply(&left, four_columns(column, q), q * ROWS + row);
+      if QUADS == 2u { multiply(&right, four_columns(column + lanes, q), q * ROWS + row); }
     }
     workgroupBarrier();
   }
-  let i = group.x * TILE + row;
-  let j = group.y * TILE + column * 4u;
-  store(group.z, i, j, sums0);
-  store(group.z, i + 1u, j, sums1);
-  store(group.z, i + 2u, j, sums2);
-  store(group.z, i + 3u, j, sums3);
-  store(group.z, i + 4u, j, sums4);
-  store(group.z, i + 5u, j, sums5);
-  store(group.z, i + 6u, j, sums6);
-  store(group.z, i + 7u, j, sums7);
+  let i = group.x * ROWS + row;
+  let j = group.y * COLUMNS + column * 4u;
+  store_block(&left, group.z, i, j);
+  if QUADS == 2u { store_block(&right, group.z, i, j + lanes * 4u); }
 }

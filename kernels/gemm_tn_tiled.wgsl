@@ -3,12 +3,13 @@
 // Shapes: A [K, M] with rows a_stride apart from a_offset on, B [K, N] likewise, C[i, j] at
 //   i · c_row_stride + j · c_column_stride. Any M, N, K. Let M be the smaller extent: the two strides of C let a caller
 //   exchange A and B. Workgroup z computes the z-th product, a_batch, b_batch and c_batch further on.
-// Geometry: groups ⌈M/32⌉ × ⌈N/64⌉ × products of 128 invocations; each keeps 4 rows × 4 columns of C.
-// Numerics: f32 in the order of k; no atomics, so runs are equal bit for bit.
+// Geometry: groups ⌈M/ROWS⌉ × ⌈N/64⌉ × products of WG invocations; each keeps 4 rows × 4 columns of C. How many rows
+//   suit a GPU is measured (`deno task tune`).
+// Numerics: f32 in the order of k, whatever ROWS is; no atomics, so runs are equal bit for bit.
 // Source: the register-blocked tiles of Volkov and Demmel, "Benchmarking GPUs to Tune Dense Linear Algebra", 2008.
 
-const WG: u32 = 128;
-const ROWS: u32 = 32;
+override ROWS: u32 = 32; // 16, 32 or 64
+override WG: u32 = 128; // 4 · ROWS
 const COLUMNS: u32 = 64;
 const DEPTH: u32 = 16;
 
@@ -35,7 +36,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 
-var<workgroup> tile_a: array<vec4f, 128>; // [16 depths][8 quads of rows]
+var<workgroup> tile_a: array<vec4f, 4u * ROWS>; // [16 depths][quads of rows]
 var<workgroup> tile_b: array<vec4f, 256>; // [16 depths][16 quads of columns]
 
 fn four_of_a(product: u32, k: u32, i: u32) -> vec4f {
@@ -72,6 +73,7 @@ fn store(product: u32, row: u32, column: u32, sums: vec4f) {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let row = index / 16u;
   let column = index % 16u;
+  let row_quads = ROWS / 4u;
   let first_row = group.x * ROWS;
   let first_column = group.y * COLUMNS;
   var sums0 = vec4f();
@@ -79,12 +81,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   var sums2 = vec4f();
   var sums3 = vec4f();
   for (var k = 0u; k < params.k; k += DEPTH) {
-    tile_a[index] = four_of_a(group.z, k + index / 8u, first_row + index % 8u * 4u);
-    tile_b[index] = four_of_b(group.z, k + index / 16u, first_column + index % 16u * 4u);
-    tile_b[index + WG] = four_of_b(group.z, k + 8u + index / 16u, first_column + index % 16u * 4u);
+    tile_a[index] = four_of_a(group.z, k + index / row_quads, first_row + index % row_quads * 4u);
+    for (var i = index; i < 256u; i += WG) {
+      tile_b[i] = four_of_b(group.z, k + i / 16u, first_column + i % 16u * 4u);
+    }
     workgroupBarrier();
     for (var d = 0u; d < DEPTH; d++) {
-      let rows = tile_a[d * 8u + row];
+      let rows = tile_a[d * row_quads + row];
       let columns = tile_b[d * 16u + column];
       sums0 += rows.x * columns;
       sums1 += rows.y * columns;

@@ -28,8 +28,7 @@ const LEVELS: Readonly<Record<string, number>> = {
 const HOSTS: Readonly<Record<string, string>> = {
   add: "elementwise",
   grad_norm: "adamw",
-  pack_rows: "gemm",
-  probe: "bench_kernels",
+  probe: "bench_measure",
 };
 
 const MAX_LINES = 300;

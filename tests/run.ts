@@ -34,7 +34,8 @@ export async function runFile(
 ): Promise<Tally> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--no-check", file],
-    env: Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" },
+    // What a user has tuned must not change what is tested.
+    env: { SQLORA_TUNING: "off", ...Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" } },
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",

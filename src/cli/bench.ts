@@ -4,28 +4,48 @@
  */
 import { join } from "node:path";
 import type { Device } from "../device/device.ts";
-import { openDevice } from "../device/open.ts";
 import { writeFileAtomic } from "../formats/atomic.ts";
 import { readLayers } from "./args.ts";
-import { type BenchConfig, describeBenchOptions, resolveBenchConfig } from "./bench_options.ts";
-import { measureKernels, type Measurement } from "./bench_kernels.ts";
+import { measureDecode } from "./bench_decode.ts";
+import { measureKernels } from "./bench_kernels.ts";
+import type { BenchRow, Measure } from "./bench_measure.ts";
+import {
+  BENCH_KINDS,
+  type BenchConfig,
+  describeBenchOptions,
+  resolveBenchConfig,
+} from "./bench_options.ts";
+import { measurePeers } from "./bench_peers.ts";
 import { type Phase, rehearse } from "./bench_rehearsal.ts";
+import { measureScaling } from "./bench_scaling.ts";
 import { measureStep } from "./bench_step.ts";
+import { BENCH_HEADING, benchRow } from "./bench_table.ts";
 import { formatBytes } from "./format.ts";
 import { gitCommit } from "./git.ts";
 import { helpText } from "./help.ts";
 import { ensureAdapter } from "./setup.ts";
 import { runTask } from "./task.ts";
+import { openTunedDevice } from "./tuning_file.ts";
 
 const HELP = {
   usage: "deno task bench [options]",
   summary:
-    "Measures the GPU's peak first, then matrix products and a training step as a share of it. " +
-    "Everything is checked for correctness before it is timed.",
+    "Measures the GPU's peak first, then matrix products and a training step as a share of it, the " +
+    "matrix products of other WebGPU libraries, decoding, and what a token costs as steps and " +
+    "models grow. Everything is checked for correctness before it is timed.",
   examples: [
     "deno task bench",
+    "deno task bench --only kernels,step",
     "deno task bench --rehearsal mistral-7b --precision f16 --step_tokens 2048",
   ],
+};
+
+const MEASURES: Readonly<Record<typeof BENCH_KINDS[number], Measure>> = {
+  kernels: measureKernels,
+  step: measureStep,
+  peers: measurePeers,
+  decode: measureDecode,
+  scaling: measureScaling,
 };
 
 await runTask(async (signal) => {
@@ -34,7 +54,7 @@ await runTask(async (signal) => {
   if (help) return console.log(helpText({ ...HELP, options }));
   const config: BenchConfig = resolveBenchConfig(layers);
   await ensureAdapter();
-  using device = await openDevice();
+  using device = await openTunedDevice();
   const say = (text: string) => config.quiet || config.json || console.log(text);
   say(`GPU ${device.info.name}\n`);
   const results = config.rehearsal === null
@@ -42,6 +62,7 @@ await runTask(async (signal) => {
     : { phases: await rehearseAll(device, config, { signal, say }) };
   const report = {
     adapter: device.info,
+    tuning: device.tuning,
     config,
     git_commit: await gitCommit(),
     versions: Deno.version,
@@ -64,18 +85,18 @@ async function measureAll(
   device: Device,
   config: BenchConfig,
   { signal, say }: Context,
-): Promise<Measurement[]> {
-  say(tableRow("measurement", "time", "rate", "share"));
-  const measurements: Measurement[] = [];
-  for (const measure of [measureKernels, measureStep]) {
-    for await (const result of measure(device, config)) {
+): Promise<BenchRow[]> {
+  say(BENCH_HEADING);
+  const rows: BenchRow[] = [];
+  for (const kind of BENCH_KINDS.filter((kind) => config.only.includes(kind))) {
+    for await (const row of MEASURES[kind](device, config, signal)) {
       signal.throwIfAborted();
-      measurements.push(result);
-      if (config.json) console.log(JSON.stringify(result));
-      say(rowOf(result));
+      rows.push(row);
+      if (config.json) console.log(JSON.stringify(row));
+      say(benchRow(row));
     }
   }
-  return measurements;
+  return rows;
 }
 
 async function rehearseAll(
@@ -102,17 +123,4 @@ async function rehearseAll(
     say(row(phase, `${seconds.toFixed(1)} s`, ...bytes, detail));
   }
   return phases;
-}
-
-function rowOf({ name, seconds, rate, unit, share, of }: Measurement): string {
-  return tableRow(
-    name,
-    `${(seconds * 1000).toFixed(2)} ms`,
-    `${rate.toFixed(1)} ${unit}`,
-    share === undefined ? "" : `${(share * 100).toFixed(1)} % of ${of}`,
-  );
-}
-
-function tableRow(name: string, time: string, rate: string, share: string): string {
-  return `${name.padEnd(44)}${time.padStart(12)}${rate.padStart(18)}   ${share}`.trimEnd();
 }

@@ -11,17 +11,33 @@ import {
   resolveOptions,
 } from "../train/options.ts";
 
-const SIZES = "Sizes", REHEARSAL = "Rehearsal";
+const MEASUREMENTS = "Measurements", REHEARSAL = "Rehearsal";
 const size = (description: string, value: number) =>
-  z.int().min(1).default(value).meta({ group: SIZES, description });
+  z.int().min(1).default(value).meta({ group: MEASUREMENTS, description });
+
+/** The kinds of measurement, in the order they are made. */
+export const BENCH_KINDS = ["kernels", "step", "peers", "decode", "scaling"] as const;
 
 /** Every option of the bench task. */
 export const benchSchema = z.object({
+  only: z.array(z.string()).min(1).refine(
+    (names) => names.every((name) => (BENCH_KINDS as readonly string[]).includes(name)),
+    `one or more of ${BENCH_KINDS.join(", ")}`,
+  ).default([...BENCH_KINDS]).meta({
+    group: MEASUREMENTS,
+    description: "What to measure, in this order.",
+    value: "A,B,…",
+  }),
   rows: size("Rows (tokens) of the matrix products.", 512),
   width: size("Inputs and outputs of the square weight.", 4096),
   step_tokens: size("Tokens of the training step.", 256),
+  peer_size: size("Rows and columns of the matrices that other libraries multiply.", 1024),
+  model_width: z.int().min(64).multipleOf(64).default(1024).meta({
+    group: MEASUREMENTS,
+    description: "Width of the small models, a multiple of 64.",
+  }),
   repeats: z.int().min(1).default(5).meta({
-    group: SIZES,
+    group: MEASUREMENTS,
     description: "Runs of each measurement; the fastest counts.",
   }),
   rehearsal: z.enum(["mistral-7b", "tiny"]).nullable().default(null).meta({

@@ -52,6 +52,7 @@ function describeOption(option: Option): string[] {
 }
 
 function showDefault(value: unknown): string {
+  if (Array.isArray(value)) return value.join(","); // as it is typed
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 

@@ -2,12 +2,12 @@
  * Opens a model that answers.
  * @module
  */
-import { openDevice } from "../device/open.ts";
 import type { TextModel } from "../eval/generate_text.ts";
 import { type Adapter, loadAdapter } from "../model/adapter.ts";
 import { loadModel } from "../model/load.ts";
 import { loadTokenizer } from "../text/tokenizer.ts";
 import { ensureAdapter } from "./setup.ts";
+import { openTunedDevice } from "./tuning_file.ts";
 
 /** How the model is held; the options of the same names. */
 export interface OpenModelOptions {
@@ -34,7 +34,7 @@ export async function openModel(
   const tokenizer = await loadTokenizer(directory);
   await ensureAdapter();
   using opening = new DisposableStack();
-  const device = opening.use(await openDevice());
+  const device = opening.use(await openTunedDevice());
   const options = { quantization, doubleQuant: double_quant, signal };
   const model = opening.use(await loadModel(device, directory, options));
   let adapter: Adapter | null = null;

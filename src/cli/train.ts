@@ -3,7 +3,6 @@
  * @module
  */
 import type { Device } from "../device/device.ts";
-import { openDevice } from "../device/open.ts";
 import { loadAdapter } from "../model/adapter.ts";
 import { describeOptions, resolveTrainConfig, type TrainConfig } from "../train/config.ts";
 import { configWarnings } from "../train/config_checks.ts";
@@ -22,6 +21,7 @@ import { createProgress, type Progress } from "./progress.ts";
 import { ensureAdapter } from "./setup.ts";
 import { askDemoQuestions, smokeSummary } from "./smoke.ts";
 import { runTask } from "./task.ts";
+import { openTunedDevice } from "./tuning_file.ts";
 
 const HELP = {
   usage: "deno task train --base_model DIR --train_path FILE [options]",
@@ -45,7 +45,7 @@ await runTask(async (signal) => {
     : null;
   const config = smoke?.config ?? given;
   await ensureAdapter();
-  using device = await openDevice();
+  using device = await openTunedDevice();
   const { quiet, json } = config;
   const modelDirectory = await modelFolder(config.base_model!, {
     signal,

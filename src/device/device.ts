@@ -21,6 +21,9 @@ export interface AdapterInfo {
   readonly features: readonly string[];
 }
 
+/** Names of kernels' variants by the name of what they compute; see {@link "../ops/variants.ts"}. */
+export type Tuning = Readonly<Record<string, string>>;
+
 const STORAGE_USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 /** No binding is larger than this even where the adapter allows it, so that plans hold everywhere. */
 const MAX_BINDING_BYTES = 128 * 2 ** 20;
@@ -36,6 +39,11 @@ interface Piece {
 /** A GPU device. Close it (`using device = await openDevice()`) to give everything back. */
 export class Device implements Disposable {
   readonly maxBindingBytes: number;
+  /**
+   * The variants to run; those that are not named here have their defaults. It changes how long
+   * products take, and results by the rounding of their sums at most.
+   */
+  tuning: Tuning = {};
   #pool: BufferPool;
   #recorder: Recorder;
   #errors: Promise<Error | null>[] = [];

@@ -4,9 +4,9 @@
  * @module
  */
 import { ensureAdapter } from "../cli/setup.ts";
+import { openTunedDevice } from "../cli/tuning_file.ts";
 import { formatBytes } from "../cli/format.ts";
 import type { Device } from "../device/device.ts";
-import { openDevice } from "../device/open.ts";
 import { surviveInterrupts } from "./kernel.ts";
 import { factsView } from "./table.ts";
 import type { View } from "./view.ts";
@@ -81,6 +81,6 @@ export async function openNotebook(): Promise<Notebook> {
   surviveInterrupts();
   present?.[Symbol.dispose]();
   await ensureAdapter();
-  present = new Notebook(await openDevice());
+  present = new Notebook(await openTunedDevice());
   return present;
 }

@@ -1,126 +1,139 @@
 /**
  * Matrix products of f32, one or many of a shape in one launch. Operands are packed first, so that the
- * product kernels read them front to back. Each product has two kernels: one for CPU adapters with
- * subgroups of eight lanes, and one through workgroup memory for all others.
+ * product kernels read them front to back. Each product has two kernels, one for CPU adapters with
+ * subgroups of eight lanes and one through workgroup memory for all others, and these several sizes.
  * @module
  */
 import gemmSubgroupSource from "../../kernels/gemm_subgroup.wgsl" with { type: "text" };
 import gemmTiledSource from "../../kernels/gemm_tiled.wgsl" with { type: "text" };
 import gemmTnSubgroupSource from "../../kernels/gemm_tn_subgroup.wgsl" with { type: "text" };
 import gemmTnTiledSource from "../../kernels/gemm_tn_tiled.wgsl" with { type: "text" };
-import packRowsSource from "../../kernels/pack_rows.wgsl" with { type: "text" };
 import type { Device } from "../device/device.ts";
 import { Kernel } from "../device/kernel.ts";
-import type { Scope, Tensor } from "../device/tensor.ts";
+import type { Tensor } from "../device/tensor.ts";
+import { allInQuads, type MatrixView, type PackedRows } from "./pack_rows.ts";
+import { type Choice, chosenVariant, type Variant } from "./variants.ts";
 
-/** A kernel with the rows and columns of the result that one workgroup computes. */
-interface Variant {
-  readonly kernel: Kernel;
+/** A variant with the rows and columns of the result that one workgroup computes. */
+interface ProductVariant extends Variant {
   readonly rows: number;
   readonly columns: number;
 }
 
-/** Columns of a panel of the right operand, and of the result that a workgroup computes. */
+/** Columns of a panel of the right operand. */
 export const PANEL = 64;
-
-const gemm = {
-  subgroup: variant("gemm_subgroup", gemmSubgroupSource, 32),
-  tiled: variant("gemm_tiled", gemmTiledSource, 64),
-};
-const gemmTn = {
-  subgroup: variant("gemm_tn_subgroup", gemmTnSubgroupSource, 16),
-  tiled: variant("gemm_tn_tiled", gemmTnTiledSource, 32),
-};
-const packRowsKernel = new Kernel("pack_rows", packRowsSource);
 
 /** Lanes that the subgroup kernels are written for. */
 const SUBGROUP_SIZE = 8;
 
-function variant(name: string, source: string, rows: number): Variant {
-  return { kernel: new Kernel(name, source), rows, columns: PANEL };
+/** Bytes of workgroup memory that a row or column of a tile takes: sixteen depths of f32. */
+const TILE_LINE_BYTES = 64;
+
+const kernels = {
+  subgroup: new Kernel("gemm_subgroup", gemmSubgroupSource),
+  tiled: new Kernel("gemm_tiled", gemmTiledSource),
+  tnSubgroup: new Kernel("gemm_tn_subgroup", gemmTnSubgroupSource),
+  tnTiled: new Kernel("gemm_tn_tiled", gemmTnTiledSource),
+};
+
+const hasSubgroups = ({ info }: Device) => info.subgroupSize === SUBGROUP_SIZE;
+
+function subgroupVariant(rows: number): ProductVariant {
+  return {
+    name: `subgroup-${rows}x${PANEL}`,
+    kernel: kernels.subgroup,
+    constants: { ROWS: rows },
+    rows,
+    columns: PANEL,
+    runsOn: hasSubgroups,
+  };
 }
 
+/** `quads` vec4 of eight rows each are one invocation's. */
+function tiledVariant(rows: number, columns: number, quads: number): ProductVariant {
+  const WG = rows / 8 * columns / 4 / quads;
+  return {
+    name: `tiled-${rows}x${columns}-8x${4 * quads}`,
+    kernel: kernels.tiled,
+    constants: { ROWS: rows, COLUMNS: columns, QUADS: quads, WG },
+    rows,
+    columns,
+    runsOn: ({ gpu: { limits } }) =>
+      WG <= limits.maxComputeInvocationsPerWorkgroup &&
+      (rows + columns) * TILE_LINE_BYTES <= limits.maxComputeWorkgroupStorageSize,
+  };
+}
+
+function tnTiledVariant(rows: number): ProductVariant {
+  const constants = { ROWS: rows, WG: 4 * rows };
+  const runsOn = ({ gpu: { limits } }: Device) =>
+    constants.WG <= limits.maxComputeInvocationsPerWorkgroup;
+  const name = `tiled-${rows}x64-4x4`;
+  return { name, kernel: kernels.tnTiled, constants, rows, columns: 64, runsOn };
+}
+
+const subgroup32 = subgroupVariant(32), tiled64 = tiledVariant(64, 64, 1);
+
+const gemmVariants: readonly ProductVariant[] = [
+  subgroup32,
+  subgroupVariant(8),
+  subgroupVariant(16),
+  subgroupVariant(24),
+  subgroupVariant(40),
+  tiled64,
+  tiledVariant(8, 128, 1),
+  tiledVariant(16, 64, 1),
+  tiledVariant(16, 128, 1),
+  tiledVariant(32, 64, 1),
+  tiledVariant(32, 128, 2),
+  tiledVariant(64, 64, 2),
+  tiledVariant(64, 128, 2),
+  tiledVariant(128, 64, 1),
+  tiledVariant(128, 64, 2),
+  tiledVariant(128, 128, 2),
+];
+
+/** A choice for products of at most so many rows. */
+export interface ProductChoice extends Choice<ProductVariant> {
+  readonly rows: number;
+}
+
+/** Products by the rows of their left operands; what has more than the last takes the last. */
+export const productChoices: readonly ProductChoice[] = [8, 16, 32, 128, 512].map((rows) => ({
+  name: `gemm_${rows}_rows`,
+  rows,
+  variants: gemmVariants,
+  defaultFor: (device) => hasSubgroups(device) ? subgroup32 : tiled64,
+}));
+
+const tnSubgroup: ProductVariant = {
+  name: "subgroup-16x64",
+  kernel: kernels.tnSubgroup,
+  constants: {},
+  rows: 16,
+  columns: 64,
+  runsOn: hasSubgroups,
+};
+const tnTiled = tnTiledVariant(32);
+
+/** Products of a transposed matrix. */
+export const transposedChoice: Choice<ProductVariant> = {
+  name: "gemm_tn",
+  variants: [tnSubgroup, tnTiled, tnTiledVariant(16), tnTiledVariant(64)],
+  defaultFor: (device) => hasSubgroups(device) ? tnSubgroup : tnTiled,
+};
+
 function groupsOf(
-  { rows, columns }: Variant,
+  { rows, columns }: ProductVariant,
   [m, n, count]: [number, number, number],
 ): [number, number, number] {
   return [Math.ceil(m / rows), Math.ceil(n / columns), count];
-}
-
-function hasSubgroups(device: Device): boolean {
-  return device.info.subgroupSize === SUBGROUP_SIZE;
-}
-
-/** Matrices inside a row-major f32 tensor, in elements. */
-export interface MatrixView {
-  readonly tensor: Tensor;
-  /** From one row to the next. */
-  readonly stride: number;
-  /** To the first element. Default 0. */
-  readonly offset?: number;
-  /** From one matrix to the next. Default 0. */
-  readonly batch?: number;
 }
 
 /** What becomes of a product: `c = alpha · product`, or `c += …` with `accumulate` 1. */
 export interface ProductOptions {
   readonly alpha?: number;
   readonly accumulate?: 0 | 1;
-}
-
-/** Left operands [rows, depth] as the product reads them. */
-export interface PackedRows {
-  readonly values: Tensor;
-  readonly rows: number;
-  readonly depth: number;
-  /** How many matrices. */
-  readonly count: number;
-}
-
-/** Packs `count` left operands [rows, depth]; the result lives in `scope`. */
-export function packRows(
-  scope: Scope,
-  view: MatrixView,
-  shape: { rows: number; depth: number; count?: number },
-): PackedRows {
-  const { rows, depth, count = 1 } = shape;
-  const { tensor, stride, offset = 0, batch = 0 } = view;
-  const quads = Math.ceil(depth / 4), octets = Math.ceil(rows / 8);
-  const values = scope.empty([count, octets, quads, 8, 4], { label: "packed rows" });
-  const sizes = { m: rows, k: depth, a_stride: stride, a_offset: offset, a_batch: batch };
-  const groups = [Math.ceil(quads / 8), octets, count] as const;
-  if (allInQuads(depth, stride, offset, batch)) {
-    scope.device.run(packRowsKernel, "pack", { a_quads: tensor, packed: values, ...sizes }, {
-      groups,
-    });
-  } else {
-    scope.device.run(packRowsKernel, "pack_any", { a: tensor, packed: values, ...sizes }, {
-      groups,
-    });
-  }
-  return { values, rows, depth, count };
-}
-
-/** Packs the left operand Bᵀ [rows, depth] of a `view` of B [depth, rows], all in multiples of 4. */
-export function packTransposedRows(
-  scope: Scope,
-  { tensor, stride, offset = 0 }: MatrixView,
-  { rows, depth }: { rows: number; depth: number },
-): PackedRows {
-  const quads = Math.ceil(depth / 4), octets = Math.ceil(rows / 8);
-  const shape = [1, octets, quads, 8, 4];
-  // Rows past the last are written by nothing where it is the fourth of its eight.
-  const values = rows % 8 === 0 ? scope.empty(shape) : scope.zeros(shape);
-  const sizes = { m: rows, k: depth, a_stride: stride, a_offset: offset, a_batch: 0 };
-  scope.device.run(
-    packRowsKernel,
-    "pack_transposed",
-    { a_quads: tensor, packed: values, ...sizes },
-    {
-      groups: [Math.ceil(rows / 256), quads],
-    },
-  );
-  return { values, rows, depth, count: 1 };
 }
 
 /**
@@ -148,12 +161,14 @@ export function product(
     alpha,
     accumulate,
   };
-  const chosen = hasSubgroups(device) ? gemm.subgroup : gemm.tiled;
+  const choice = productChoices.find(({ rows }) => a.rows <= rows) ?? productChoices.at(-1)!;
+  const chosen = chosenVariant(device, choice);
+  const { kernel, constants } = chosen;
   const groups = groupsOf(chosen, [a.rows, columns, a.count]);
-  if (chosen === gemm.subgroup && allInQuads(columns, stride, offset, batch)) {
-    device.run(chosen.kernel, "main_quads", { ...args, c_quads: tensor }, { groups });
+  if (kernel === kernels.subgroup && allInQuads(columns, stride, offset, batch)) {
+    device.run(kernel, "main_quads", { ...args, c_quads: tensor }, { groups, constants });
   } else {
-    device.run(chosen.kernel, "main", { ...args, c: tensor }, { groups });
+    device.run(kernel, "main", { ...args, c: tensor }, { groups, constants });
   }
 }
 
@@ -177,7 +192,8 @@ export function transposedProduct(
   const steps = [left, right].flatMap((
     { view },
   ) => [view.stride, view.offset ?? 0, view.batch ?? 0]);
-  const chosen = hasSubgroups(device) && allInQuads(...steps) ? gemmTn.subgroup : gemmTn.tiled;
+  const wanted = chosenVariant(device, transposedChoice);
+  const chosen = wanted !== tnSubgroup || allInQuads(...steps) ? wanted : tnTiled;
   device.run(chosen.kernel, "main", {
     a: first.view.tensor,
     b: second.view.tensor,
@@ -197,10 +213,8 @@ export function transposedProduct(
     c_column_stride: second.cStride,
     alpha,
     accumulate,
-  }, { groups: groupsOf(chosen, [first.width, second.width, count]) });
-}
-
-/** Whether all offsets fall on whole vec4. */
-function allInQuads(...values: number[]): boolean {
-  return values.every((value) => value % 4 === 0);
+  }, {
+    groups: groupsOf(chosen, [first.width, second.width, count]),
+    constants: chosen.constants,
+  });
 }

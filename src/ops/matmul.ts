@@ -6,17 +6,9 @@
 import { ShapeError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
 import { describe, expectShape, type Tensor } from "../device/tensor.ts";
-import {
-  type MatrixView,
-  type PackedRows,
-  packRows,
-  packTransposedRows,
-  PANEL,
-  product,
-  type ProductOptions,
-  transposedProduct,
-} from "./gemm.ts";
+import { PANEL, product, type ProductOptions, transposedProduct } from "./gemm.ts";
 import { isForFewRows, multiplyFewRows } from "./matvec.ts";
+import { type MatrixView, type PackedRows, packRows, packTransposedRows } from "./pack_rows.ts";
 import { packDense, type PanelSource, panelSources } from "./panels.ts";
 import type { Weight } from "./weight.ts";
 

@@ -8,6 +8,7 @@ import type { Device } from "../device/device.ts";
 import { foldRows, Kernel } from "../device/kernel.ts";
 import type { Tensor } from "../device/tensor.ts";
 import type { ProductOptions } from "./gemm.ts";
+import { type Choice, chosenVariant, type Variant } from "./variants.ts";
 import { DTYPE_CODES, type Weight } from "./weight.ts";
 
 const denseKernel = new Kernel("matvec_dense", denseSource);
@@ -20,10 +21,29 @@ const MAX_ROWS = { nf4: 4, dense: 1 } as const;
 const ROWS_AT_ONCE = 4;
 
 /** Inputs that one invocation sums at most: lavapipe ends loops after 65,535 rounds. */
-const MAX_SINGLE_INPUTS = 32_768;
+const MAX_LANE_INPUTS = 32_768;
 
 const GROUP = 64;
 const NF4_BLOCK = 64;
+
+/** By how many invocations share an output: on a GPU memory is best read side by side. */
+function laneChoice(kernel: Kernel): Choice {
+  const variants = [GROUP, 1, 4, 8, 16, 32].map((LANES): Variant => ({
+    name: `${LANES}-lane${LANES === 1 ? "" : "s"}`,
+    kernel,
+    constants: { LANES },
+    runsOn: () => true,
+  }));
+  const [group, single] = variants;
+  const defaultFor = ({ info }: Device) => info.software ? single : group;
+  return { name: kernel.name, variants, defaultFor };
+}
+
+/** Products of few rows, by the kind of weight. */
+export const matvecChoices: Readonly<Record<Weight["kind"], Choice>> = {
+  nf4: laneChoice(nf4Kernel),
+  dense: laneChoice(denseKernel),
+};
 
 /** Whether {@linkcode multiplyFewRows} takes this product, and is the faster way. */
 export function isForFewRows(rows: number, { kind, columns }: Weight): boolean {
@@ -38,8 +58,8 @@ export function multiplyFewRows(
 ): void {
   const [rows, inputs] = x.shape;
   const common = { x, c, inputs, c_stride: weight.rows, alpha, accumulate };
-  // On a GPU a whole workgroup for each output, where memory is read side by side; else one lane.
-  const LANES = device.info.software && inputs <= MAX_SINGLE_INPUTS ? 1 : GROUP;
+  const chosen = chosenVariant(device, matvecChoices[weight.kind]).constants.LANES;
+  const LANES = inputs <= chosen * MAX_LANE_INPUTS ? chosen : GROUP;
   const groupsOf = (outputs: number) => foldRows(Math.ceil(outputs * LANES / GROUP));
   if (weight.kind === "nf4") {
     const { codes, absmax, tables } = weight;

@@ -7,7 +7,8 @@ import denseSource from "../../kernels/panels_dense.wgsl" with { type: "text" };
 import nf4Source from "../../kernels/panels_nf4.wgsl" with { type: "text" };
 import { Kernel } from "../device/kernel.ts";
 import type { Scope, Tensor } from "../device/tensor.ts";
-import { type MatrixView, PANEL } from "./gemm.ts";
+import { PANEL } from "./gemm.ts";
+import type { MatrixView } from "./pack_rows.ts";
 import { type DenseDType, DTYPE_CODES, type Nf4Weight, type Weight } from "./weight.ts";
 
 const denseKernel = new Kernel("panels_dense", denseSource);

@@ -43,6 +43,7 @@ export async function writeRunMeta(run: PlannedRun, context: RunContext): Promis
     memory_plan: plan,
     model_type: files.config.modelType,
     adapter: info,
+    tuning: context.device.tuning,
     limits: {
       maxBindingBytes: context.device.maxBindingBytes,
       maxBufferSize: gpu.limits.maxBufferSize,

@@ -127,6 +127,13 @@ Deno.test("--help lists every option once, within 100 columns, in two aligned co
   assertStringIncludes(text, `Usage: ${usage}\n`);
 });
 
+Deno.test("the help shows a list's default as it is typed", () => {
+  const only = z.array(z.string()).default(["a", "b"]).meta({ group: "G", description: "Which." });
+  const options = describeSchema(z.object({ only }));
+  const text = helpText({ usage: "x", summary: "X.", options });
+  assertStringIncludes(text, "Which. [a,b]\n");
+});
+
 Deno.test("wrap breaks at spaces and keeps a word that is too long", () => {
   assertEquals(wrap("a bb ccc dddddddd e", 6), ["a bb", "ccc", "dddddddd", "e"]);
   assertEquals(wrap("", 6), [""]);

@@ -6,6 +6,9 @@
 /** The root of the project, in which the tasks run. */
 export const ROOT: string = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 
+// What the user has tuned must not change what is tested; processes that tests start inherit this.
+Deno.env.set("SQLORA_TUNING", "off");
+
 /** How a process ended and what it said. */
 export interface CliResult {
   readonly code: number;
