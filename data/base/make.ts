@@ -8,11 +8,12 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { formatCount, formatDuration, formatLoss } from "../../src/cli/format.ts";
+import { formatCount, formatLoss } from "../../src/cli/format.ts";
 import { TEXT_TO_SQL_INSTRUCTION } from "../../src/data/question.ts";
 import { random } from "../../src/data/random.ts";
 import { isTextRecord, type TrainingRecord } from "../../src/data/record.ts";
-import { pretrainingTexts } from "../../src/data/synthetic/texts.ts";
+import { pretrainingTexts, type TextOptions } from "../../src/data/synthetic/texts.ts";
+import type { Device } from "../../src/device/device.ts";
 import { openDevice } from "../../src/device/open.ts";
 import { writeDirectoryAtomic, writeFileAtomic } from "../../src/formats/atomic.ts";
 import { openCheckpoint } from "../../src/formats/checkpoint.ts";
@@ -26,12 +27,45 @@ import { planTraining, prepareTraining } from "../../src/train/prepare.ts";
 import { train } from "../../src/train/train.ts";
 
 const SEED = 42;
-const TEXTS = 64_000;
 const HELD_OUT = 400;
 /** Texts that the vocabulary is learned from. */
 const TOKENIZER_TEXTS = 20_000;
 /** The words of the instruction come this often among them, so that they become whole tokens. */
 const INSTRUCTION_COPIES = 300;
+
+/** A part of the training: its texts, and how it goes on from the one before. */
+interface Stage {
+  readonly name: string;
+  readonly texts: TextOptions & { readonly count: number };
+  /** Optimizer steps after which it ends, if that is before all its texts were seen once. */
+  readonly steps?: number;
+  readonly options: Record<string, unknown>;
+}
+
+/**
+ * Copying from the context does not come by itself in so few texts, repeated copies among them or not:
+ * after the first stage the second half of a copy was as unlikely as the first. It comes within 300
+ * steps of nothing but random words that are repeated, and stays.
+ */
+export const STAGES: readonly Stage[] = [
+  {
+    name: "texts",
+    texts: { seed: SEED, count: 64_000 + HELD_OUT },
+    steps: 1500,
+    options: { lr_scheduler_type: "cosine", warmup_steps: 200 },
+  },
+  {
+    name: "repeats",
+    texts: { seed: SEED + 1, count: 12_000, repeats: 100 },
+    steps: 300,
+    options: { lr_scheduler_type: "constant_with_warmup", warmup_steps: 30 },
+  },
+  {
+    name: "more-texts",
+    texts: { seed: SEED + 3, count: 34_000, repeats: 10 },
+    options: { lr_scheduler_type: "cosine", warmup_steps: 50 },
+  },
+];
 
 const CONFIG = {
   architectures: ["MistralForCausalLM"],
@@ -62,39 +96,77 @@ const TRAINING = {
   per_device_train_batch_size: 16,
   gradient_accumulation_steps: 1,
   learning_rate: 2e-3,
-  lr_scheduler_type: "cosine",
-  warmup_steps: 200,
   logging_steps: 20,
   eval_steps: 500,
-  save_steps: 250,
+  save_steps: 100,
   resume_from_checkpoint: "latest",
   seed: SEED,
 } as const;
 
+const MODEL_FILES = ["config.json", "tokenizer.json", "tokenizer_config.json"] as const;
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const outputs = fileURLToPath(new URL("../../outputs/base/", import.meta.url));
+
 if (import.meta.main) await make();
 
 async function make(): Promise<void> {
-  const here = fileURLToPath(new URL(".", import.meta.url));
-  const output_dir = fileURLToPath(new URL("../../outputs/base/", import.meta.url));
-  const base_model = join(output_dir, "start");
-  const [train_path, val_path] = ["train.jsonl", "val.jsonl"].map((name) => join(output_dir, name));
-  const records = baseRecords();
-  await Deno.mkdir(output_dir, { recursive: true });
-  await writeRecords(train_path, records.slice(HELD_OUT));
-  await writeRecords(val_path, records.slice(0, HELD_OUT));
-  const tokenizer = baseTokenizer(records);
-  await writeDirectoryAtomic(base_model, async (folder) => {
+  const first = recordsOf(STAGES[0].texts);
+  const tokenizer = baseTokenizer(first);
+  const val_path = join(outputs, "val.jsonl");
+  await writeRecords(val_path, first.slice(0, HELD_OUT));
+  let model = join(outputs, "start");
+  await writeDirectoryAtomic(model, async (folder) => {
     await writeSafetensors(join(folder, "model.safetensors"), randomWeights(CONFIG, SEED));
     await writeModelFiles(folder, tokenizer);
   });
-  await pretrain({ ...TRAINING, base_model, train_path, val_path, output_dir });
-  await writeAsBf16(join(output_dir, "model"), join(here, "model.safetensors"));
+  const device = await openDevice();
+  for (const stage of STAGES) {
+    const records = stage === STAGES[0] ? first.slice(HELD_OUT) : recordsOf(stage.texts);
+    const train_path = join(outputs, `${stage.name}.jsonl`);
+    await writeRecords(train_path, records);
+    model = await runStage(device, stage, { base_model: model, train_path, val_path });
+  }
+  device[Symbol.dispose]();
+  await writeAsBf16(model, join(here, "model.safetensors"));
   await writeModelFiles(here, tokenizer);
 }
 
-/** Everything that the model is trained on; the first of them are held out. */
-export function baseRecords(): TrainingRecord[] {
-  return Array.from(pretrainingTexts({ seed: SEED, count: TEXTS + HELD_OUT }), (made, i) => {
+/** Trains through a stage, unless that was done before, and returns the folder of its model. */
+async function runStage(
+  device: Device,
+  { name, steps, options }: Stage,
+  paths: { base_model: string; train_path: string; val_path: string },
+): Promise<string> {
+  const result = join(outputs, `after-${name}`);
+  if (await Deno.stat(result).catch(() => null)) return result;
+  const output_dir = join(outputs, name);
+  const values = { ...TRAINING, ...options, ...paths, output_dir };
+  const config = resolveTrainConfig([{ source: "options", values }]);
+  using run = await prepareTraining(device, await planTraining(device, config));
+  const last = steps ?? run.batches.steps.totalSteps;
+  let weights = "";
+  for await (const event of train(run)) {
+    if (event.type === "eval") console.log(`eval loss ${formatLoss(event.eval_loss)}`);
+    if (event.type === "log") {
+      const { step, loss, tokens_per_second } = event;
+      const rate = formatCount(tokens_per_second);
+      console.log(`${name}: step ${step} of ${last}  loss ${formatLoss(loss)}  ${rate} tokens/s`);
+    }
+    if (event.type === "checkpoint") weights = join(event.path, "model.safetensors");
+    if (event.type === "checkpoint" && event.step === last) break;
+  }
+  await writeDirectoryAtomic(result, async (folder) => {
+    await Deno.copyFile(weights, join(folder, "model.safetensors"));
+    for (const file of MODEL_FILES) {
+      await Deno.copyFile(join(paths.base_model, file), join(folder, file));
+    }
+  });
+  return result;
+}
+
+export function recordsOf(options: TextOptions): TrainingRecord[] {
+  return Array.from(pretrainingTexts(options), (made, i) => {
     const id = `${made.kind}-${i}`;
     return made.kind === "task" ? { id, ...made.task } : { id, text: made.text };
   });
@@ -110,23 +182,6 @@ export function baseTokenizer(records: readonly TrainingRecord[]): TokenizerFile
   return trainBpe([...texts, ...instructions], CONFIG.vocab_size);
 }
 
-async function pretrain(values: Record<string, unknown>): Promise<void> {
-  const config = resolveTrainConfig([{ source: "options", values }]);
-  using device = await openDevice();
-  using run = await prepareTraining(device, await planTraining(device, config));
-  const { totalSteps } = run.batches.steps;
-  let secondsLeft = 0;
-  for await (const event of train(run)) {
-    if (event.type === "step") secondsLeft = event.secondsLeft;
-    if (event.type === "eval") console.log(`eval loss ${formatLoss(event.eval_loss)}`);
-    if (event.type !== "log") continue;
-    console.log(
-      `step ${event.step} of ${totalSteps}  loss ${formatLoss(event.loss)}  ` +
-        `${formatCount(event.tokens_per_second)} tokens/s  ${formatDuration(secondsLeft)} left`,
-    );
-  }
-}
-
 async function writeAsBf16(folder: string, path: string): Promise<void> {
   using checkpoint = await openCheckpoint(folder);
   const entries: SafetensorsEntry[] = [];
@@ -138,12 +193,12 @@ async function writeAsBf16(folder: string, path: string): Promise<void> {
 }
 
 async function writeModelFiles(folder: string, { tokenizer, config }: TokenizerFiles) {
-  const files = { "config.json": CONFIG, "tokenizer.json": tokenizer, "tokenizer_config.json": config };
-  for (const [name, value] of Object.entries(files)) {
-    await writeFileAtomic(join(folder, name), JSON.stringify(value, null, 1) + "\n");
+  for (const [i, value] of [CONFIG, tokenizer, config].entries()) {
+    await writeFileAtomic(join(folder, MODEL_FILES[i]), JSON.stringify(value, null, 1) + "\n");
   }
 }
 
 async function writeRecords(path: string, records: readonly TrainingRecord[]): Promise<void> {
+  await Deno.mkdir(outputs, { recursive: true });
   await writeFileAtomic(path, records.map((record) => JSON.stringify(record) + "\n").join(""));
 }

@@ -67,7 +67,7 @@ export async function installJupyter(): Promise<Jupyter | string> {
     return what;
   }
   // The notebooks write beside themselves, which must not be the checkout.
-  for (const name of ["src", "kernels", "data", "tests", "deno.json", "deno.lock"]) {
+  for (const name of ["src", "kernels", "data", "deno.json", "deno.lock"]) {
     await Deno.symlink(join(ROOT, name), join(folder, name));
   }
   await Deno.mkdir(join(folder, "notebooks"));

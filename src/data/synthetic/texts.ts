@@ -15,7 +15,15 @@ import { schemaOf } from "./record.ts";
 import type { Column, SyntheticDatabase, Table } from "./types.ts";
 
 /** What a text is. A `copy` is a text followed by itself. */
-export type TextKind = "schema" | "sql" | "english" | "reading" | "rows" | "recall" | "copy";
+export type TextKind =
+  | "schema"
+  | "sql"
+  | "english"
+  | "reading"
+  | "rows"
+  | "recall"
+  | "copy"
+  | "repeat";
 
 /** A text to train a base model on, or a task with its result. */
 export type PretrainingText =
@@ -31,6 +39,8 @@ export interface TextOptions {
   readonly tasks?: number;
   /** Of a hundred texts, so many are followed by their own copy. Default 33. */
   readonly copies?: number;
+  /** Of a hundred, so many are a few words in a row, again and again. Default 0. */
+  readonly repeats?: number;
 }
 
 /** Small databases of pretraining have these numbers and up; those of pairs have lower ones. */
@@ -55,8 +65,9 @@ const WRITER_LIST = WRITERS.flatMap(([weight, kind, write]) =>
 
 /** Makes texts one by one, the same for the same options on every machine. */
 export function* pretrainingTexts(
-  { seed, count = Infinity, tasks = 20, copies = 33 }: TextOptions,
+  { seed, count = Infinity, tasks = 20, copies = 33, repeats = 0 }: TextOptions,
 ): Generator<PretrainingText, void, undefined> {
+  const words = repeats > 0 ? wordsOf({ seed, tasks, copies: 0 }) : [];
   const rng = random(seed, "pretraining texts");
   const demo = demoDatabases();
   // Questions and queries are those for training alone, from two streams that have nothing in common.
@@ -67,6 +78,10 @@ export function* pretrainingTexts(
       const index = FIRST_DATABASE + made / TEXTS_ABOUT_ONE;
       database = chance(rng, DEMO_SHARE) ? pick(rng, demo) : smallDatabase(index, { seed });
     }
+    if (repeats > 0 && chance(rng, repeats)) {
+      yield { kind: "repeat", text: repeated(rng, words) };
+      continue;
+    }
     const { value: pair } = pairs.next();
     if (chance(rng, tasks)) {
       yield { kind: "task", task: readingTask(rng, pair!) };
@@ -76,6 +91,28 @@ export function* pretrainingTexts(
     const text = write(rng, database, pair!);
     yield chance(rng, copies) ? { kind: "copy", text: copied(rng, text) } : { kind, text };
   }
+}
+
+/** Texts whose words are repeated. */
+const WORD_TEXTS = 2000;
+
+/** The different words of some texts. */
+function wordsOf(options: TextOptions): string[] {
+  const words = new Set<string>();
+  for (const made of pretrainingTexts({ ...options, count: WORD_TEXTS })) {
+    const text = made.kind === "task" ? `${made.task.input} ${made.task.output}` : made.text;
+    for (const [word] of text.matchAll(/[A-Za-z]+|[0-9]{1,4}/g)) words.add(word);
+  }
+  return [...words];
+}
+
+/**
+ * Words that have nothing to do with one another, three to five times in the same order: what comes
+ * next can only be known from what came before.
+ */
+function repeated(rng: Random, words: readonly string[]): string {
+  const chosen = Array.from({ length: 3 + rng.below(12) }, () => pick(rng, words)).join(" ");
+  return Array<string>(3 + rng.below(3)).fill(chosen).join(" ");
 }
 
 const SEPARATORS = ["\n\n", "\n", "\n\n### Response:\n", "\n->\n", "\nAgain:\n", "\n\nThe same: "];

@@ -63,6 +63,14 @@ Deno.test("texts: a copy repeats what stands before it", () => {
   }
 });
 
+Deno.test("texts: repeated words come in the same order each time", () => {
+  const made = [...pretrainingTexts({ seed: 1, count: 300, repeats: 50 })];
+  const repeats = made.flatMap((one) => one.kind === "repeat" ? [one.text] : []);
+  assert(Math.abs(repeats.length / made.length - 0.5) < 0.1, `${repeats.length}`);
+  for (const text of repeats) assert(/^(.+?)(?: \1){2,4}$/.test(text), text);
+  assert(texts.every(({ kind }) => kind !== "repeat"));
+});
+
 Deno.test("texts: the same on every machine", () => {
   const digest = createHash("sha256").update(JSON.stringify(all.slice(0, 1000))).digest("hex");
   assertEquals(digest.slice(0, 16), "909b8d1e02ec3dc1");
