@@ -25,6 +25,8 @@ const STORAGE_USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBuff
 /** No binding is larger than this even where the adapter allows it, so that plans hold everywhere. */
 const MAX_BINDING_BYTES = 128 * 2 ** 20;
 const READ_CHUNK_BYTES = 32 * 2 ** 20;
+/** Bytes written before they are submitted; until the GPU has them the host holds a copy. */
+const MAX_PENDING_BYTES = 64 * 2 ** 20;
 
 /** A stretch of a tensor on its way to the host. */
 interface Piece {
@@ -39,6 +41,7 @@ export class Device implements Disposable {
   #pool: BufferPool;
   #recorder: Recorder;
   #errors: Promise<Error | null>[] = [];
+  #pendingBytes = 0;
   #lost: string | null = null;
 
   constructor(readonly gpu: GPUDevice, readonly info: AdapterInfo) {
@@ -172,11 +175,15 @@ export class Device implements Disposable {
       bytes = padded;
     }
     this.gpu.queue.writeBuffer(buffer, offset, bytes);
+    this.#pendingBytes += bytes.length;
+    if (this.#pendingBytes >= MAX_PENDING_BYTES) this.flush();
   }
 
-  /** Submits what is recorded, without waiting for it. */
+  /** Submits what is recorded and written, without waiting for it. */
   flush(): void {
     this.#recorder.flush();
+    if (this.#pendingBytes > 0) this.gpu.queue.submit([]); // writes alone wait for a submission
+    this.#pendingBytes = 0;
   }
 
   /** Waits until the GPU has done everything recorded so far, and throws what went wrong. */
