@@ -73,15 +73,18 @@ export class DeviceError extends Error {
   readonly needed?: number;
   /** What the adapter or the budget has. */
   readonly available?: number;
+  /** Whether GPU memory ran out, or would: the same work with less memory may succeed. */
+  readonly outOfMemory: boolean;
 
   constructor(
     message: string,
-    amounts: { needed?: number; available?: number } = {},
+    details: { needed?: number; available?: number; outOfMemory?: boolean } = {},
     options?: ErrorOptions,
   ) {
     super(message, options);
-    this.needed = amounts.needed;
-    this.available = amounts.available;
+    this.needed = details.needed;
+    this.available = details.available;
+    this.outOfMemory = details.outOfMemory ?? false;
   }
 }
 

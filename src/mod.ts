@@ -105,7 +105,8 @@ export {
   type TextOptions,
 } from "./eval/generate_text.ts";
 export { resolveTrainConfig, type TrainConfig } from "./train/config.ts";
-export { type PlannedRun, planTraining, prepareTraining, type TrainRun } from "./train/prepare.ts";
+export { type PlannedRun, planTraining } from "./train/plan.ts";
+export { prepareTraining, type TrainRun } from "./train/prepare.ts";
 export { prepareSmoke, SMOKE_DEFAULTS } from "./train/smoke.ts";
 export { train } from "./train/train.ts";
 export type { Metrics, TrainEvent } from "./train/events.ts";

@@ -23,7 +23,8 @@ import { randomWeights } from "../../src/model/random_weights.ts";
 import { formatPrompt } from "../../src/text/prompt.ts";
 import { type TokenizerFiles, trainBpe } from "../../src/text/train_bpe.ts";
 import { resolveTrainConfig } from "../../src/train/config.ts";
-import { planTraining, prepareTraining } from "../../src/train/prepare.ts";
+import { planTraining } from "../../src/train/plan.ts";
+import { prepareTraining } from "../../src/train/prepare.ts";
 import { train } from "../../src/train/train.ts";
 
 const SEED = 42;

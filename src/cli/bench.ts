@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Device } from "../device/device.ts";
 import { writeFileAtomic } from "../formats/atomic.ts";
 import { readLayers } from "./args.ts";
+import { writeCheckpoint } from "./bench_checkpoint.ts";
 import { measureDecode } from "./bench_decode.ts";
 import { measureKernels } from "./bench_kernels.ts";
 import type { BenchRow, Measure } from "./bench_measure.ts";
@@ -37,6 +38,8 @@ const HELP = {
     "deno task bench",
     "deno task bench --only kernels,step",
     "deno task bench --rehearsal mistral-7b --precision f16 --step_tokens 2048",
+    "deno task bench --write_checkpoint outputs/7b --tokenizer mistral-7b",
+    "deno task bench --rehearsal mistral-7b --base_model outputs/7b",
   ],
 };
 
@@ -53,6 +56,7 @@ await runTask(async (signal) => {
   const { help, layers } = readLayers(Deno.args, options);
   if (help) return console.log(helpText({ ...HELP, options }));
   const config: BenchConfig = resolveBenchConfig(layers);
+  if (config.write_checkpoint !== null) return await writeCheckpoint(config, signal);
   await ensureAdapter();
   using device = await openTunedDevice();
   const say = (text: string) => config.quiet || config.json || console.log(text);
@@ -104,23 +108,21 @@ async function rehearseAll(
   config: BenchConfig,
   { signal, say }: Context,
 ): Promise<Phase[]> {
-  const row = (...cells: [string, string, string, string, string, string]) => {
-    const [phase, time, gpu, peak, host, detail] = cells;
-    const columns = [time, gpu, peak, host].map((cell) => cell.padStart(12)).join("");
-    return `${phase.padEnd(24)}${columns}   ${detail}`;
-  };
-  say(row("phase", "time", "GPU", "GPU peak", "process", ""));
+  const row = (phase: string, columns: readonly string[], detail = "") =>
+    `${phase.padEnd(24)}${columns.map((cell) => cell.padStart(12)).join("")}   ${detail}`;
+  say(row("phase", ["time", "GPU", "GPU peak", "process", "beside GPU"]));
   const phases: Phase[] = [];
   for await (const result of rehearse(device, config, signal)) {
     phases.push(result);
     if (config.json) console.log(JSON.stringify(result));
-    const { phase, seconds, gpu_bytes, peak_gpu_bytes, host_bytes, detail } = result;
-    const bytes = [gpu_bytes, peak_gpu_bytes, host_bytes].map(formatBytes) as [
-      string,
-      string,
-      string,
+    const { phase, seconds, detail, ...bytes } = result;
+    const amounts = [
+      bytes.gpu_bytes,
+      bytes.peak_gpu_bytes,
+      bytes.host_bytes,
+      bytes.host_bytes_beside_gpu,
     ];
-    say(row(phase, `${seconds.toFixed(1)} s`, ...bytes, detail));
+    say(row(phase, [`${seconds.toFixed(1)} s`, ...amounts.map(formatBytes)], detail));
   }
   return phases;
 }

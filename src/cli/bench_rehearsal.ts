@@ -1,6 +1,6 @@
 /**
- * The dress rehearsal: everything that fine-tuning a large model does, once, with weights that are
- * made up and rows that are real.
+ * The dress rehearsal: everything that fine-tuning a large model does, once, with rows that are real
+ * and weights that are made up, or with those of a folder.
  * @module
  */
 import { join } from "node:path";
@@ -8,10 +8,8 @@ import { demoSplits } from "../data/demo.ts";
 import { readRecords } from "../data/record.ts";
 import type { Device } from "../device/device.ts";
 import { loadAdapter, saveAdapter } from "../model/adapter.ts";
-import type { ModelConfig } from "../model/config.ts";
 import { generate } from "../model/generate.ts";
 import { buildModel } from "../model/load.ts";
-import { MISTRAL_7B, syntheticCheckpoint } from "../model/synthetic.ts";
 import { packBatch } from "../text/batch.ts";
 import { type TokenizedExample, tokenizeRecords } from "../text/example.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
@@ -22,8 +20,10 @@ import { resolveTrainConfig } from "../train/config.ts";
 import { shippedModel } from "../train/smoke.ts";
 import { trainStep } from "../train/step.ts";
 import { loadOptions, makeTrainable, tapeOptions } from "../train/trainable.ts";
+import { openBenchModel } from "./bench_checkpoint.ts";
 import type { BenchConfig } from "./bench_options.ts";
 import { formatBytes } from "./format.ts";
+import { HostMemory } from "./host_memory.ts";
 
 /** One part of the rehearsal. */
 export interface Phase {
@@ -32,27 +32,14 @@ export interface Phase {
   /** GPU memory owned at its end, and the most since the rehearsal began. */
   readonly gpu_bytes: number;
   readonly peak_gpu_bytes: number;
-  /** Resident memory of this process; on software adapters it holds the GPU's too. */
+  /** The most resident memory in it; on software adapters it holds the GPU's too. */
   readonly host_bytes: number;
+  /** The same without the GPU's buffers. */
+  readonly host_bytes_beside_gpu: number;
   readonly detail: string;
   /** Of the first phase. */
   readonly plan?: MemoryPlan;
 }
-
-/** What can be rehearsed. */
-export const REHEARSALS: Readonly<Record<"mistral-7b" | "tiny", ModelConfig>> = {
-  "mistral-7b": MISTRAL_7B,
-  tiny: {
-    ...MISTRAL_7B,
-    hiddenSize: 64,
-    intermediateSize: 128,
-    layers: 2,
-    heads: 4,
-    kvHeads: 2,
-    headSize: 16,
-    slidingWindow: 64,
-  },
-};
 
 const DECODED_TOKENS = 8;
 
@@ -62,14 +49,14 @@ export async function* rehearse(
   bench: BenchConfig,
   signal: AbortSignal,
 ): AsyncGenerator<Phase> {
-  const sizes = REHEARSALS[bench.rehearsal!];
+  using host = new HostMemory(device);
+  using opened = await openBenchModel(bench, bench.rehearsal!);
+  const files = { ...opened, checkpoint: host.watch(opened.checkpoint) };
   const config = resolveTrainConfig([{
     source: "options",
-    values: { base_model: bench.rehearsal, train_path: "rows", precision: bench.precision },
+    values: { base_model: opened.directory, train_path: "rows", precision: bench.precision },
   }]);
-  const checkpoint = syntheticCheckpoint(sizes, bench.seed);
-  const files = { directory: bench.rehearsal!, config: sizes, checkpoint, [Symbol.dispose]() {} };
-  const tokenizer = await loadTokenizer(bench.tokenizer ?? shippedModel());
+  const tokenizer = await loadTokenizer(bench.tokenizer ?? bench.base_model ?? shippedModel());
   const examples = await readExamples(bench, tokenizer);
   const [training, evaluation] = [firstRows(examples, bench.step_tokens), examples.slice(0, 1)];
   const batches = planBatches(training, {
@@ -86,12 +73,14 @@ export async function* rehearse(
     signal.throwIfAborted();
     const seconds = (performance.now() - begin) / 1000;
     begin = performance.now();
+    const { resident, besideGpu } = host.takePeak();
     return {
       phase,
       seconds,
       gpu_bytes: device.liveBytes,
       peak_gpu_bytes: device.peakBytes,
-      host_bytes: Deno.memoryUsage().rss,
+      host_bytes: resident,
+      host_bytes_beside_gpu: besideGpu,
       detail,
     };
   };
@@ -101,9 +90,11 @@ export async function* rehearse(
   const planned = `${formatBytes(plan.totalBytes)} at the peak, for ${plan.rows} tokens a pass`;
   yield { ...end("plan", planned), plan };
   using model = await buildModel(device, files, { ...loadOptions(config), signal });
+  const { config: { quantized, layers }, size: { parameters } } = model;
+  const stored = `${formatBytes(files.checkpoint.byteLength)} of ${quantized ? "NF4" : "bf16"}`;
   yield end(
-    "load and quantise",
-    `${model.size.parameters} weights from ${formatBytes(checkpoint.byteLength)} of bf16`,
+    quantized ? "load" : "load and quantise",
+    `${parameters} weights in ${layers} layers, from ${stored}`,
   );
   using trained = await makeTrainable(model, config);
   await device.sync();

@@ -3,14 +3,7 @@
  * @module
  */
 
-/** `1.5 GiB`; binary units. */
-export function formatBytes(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let value = bytes;
-  let unit = 0;
-  for (; value >= 1023.95 && unit < units.length - 1; unit++) value /= 1024;
-  return `${unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
-}
+export { formatBytes } from "../formats/bytes.ts";
 
 /** `45s`, `3m 05s`, `2h 07m`, `1d 03h`; `?` where there is no number yet. */
 export function formatDuration(seconds: number): string {

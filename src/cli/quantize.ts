@@ -4,7 +4,6 @@
  * @module
  */
 import { z } from "zod";
-import { ConfigError } from "../errors.ts";
 import { openDevice } from "../device/open.ts";
 import { buildModel, openModelFiles } from "../model/load.ts";
 import { saveNf4 } from "../model/save_nf4.ts";
@@ -13,7 +12,10 @@ import { commonFields, describeSchema, resolveOptions } from "../train/options.t
 import { readLayers } from "./args.ts";
 import { formatBytes } from "./format.ts";
 import { helpText } from "./help.ts";
+import { HostMemory } from "./host_memory.ts";
 import { modelFolder } from "./base_model.ts";
+import { refuseExisting } from "./new_folder.ts";
+import { percentReporter } from "./percent.ts";
 import { ensureAdapter } from "./setup.ts";
 import { runTask } from "./task.ts";
 
@@ -62,44 +64,39 @@ await runTask(async (signal) => {
   const config = resolveOptions(quantizeSchema, layers, checks);
   const { double_quant, max_shard_gb, quiet, json } = config;
   const base_model = config.base_model!, out = config.out!;
-  await refuseExisting(out);
+  await refuseExisting("out", out);
   const directory = await modelFolder(base_model, { signal, quiet });
   const { files } = await readTokenizerFiles(directory);
   await ensureAdapter();
   using device = await openDevice();
+  using host = new HostMemory(device);
   using source = await openModelFiles(directory);
-  const report = reporter({ quiet, json });
-  using model = await buildModel(device, source, {
+  const report = percentReporter(config);
+  const checkpoint = host.watch(source.checkpoint);
+  using model = await buildModel(device, { ...source, checkpoint }, {
     quantization: "nf4",
     doubleQuant: double_quant,
     onProgress: (bytes, total) => report("quantising", bytes, total),
     signal,
   });
   const { bytes: total } = model.size;
-  await saveNf4(model, source, out, {
+  await saveNf4(model, { ...source, checkpoint }, out, {
     files,
     maxShardBytes: max_shard_gb * 1e9,
-    onProgress: (bytes) => report("writing", bytes, total),
+    onProgress: (bytes) => {
+      host.sample();
+      report("writing", bytes, total);
+    },
     signal,
   });
-  if (json) console.log(JSON.stringify({ type: "saved", path: out, bytes: total }));
-  else if (!quiet) console.log(`\nSaved ${formatBytes(total)} of weights in ${out}`);
+  const { besideGpu } = host.takePeak();
+  if (json) {
+    const saved = { path: out, bytes: total, host_bytes_beside_gpu: besideGpu };
+    console.log(JSON.stringify({ type: "saved", ...saved }));
+  } else if (!quiet) {
+    console.log(
+      `\nSaved ${formatBytes(total)} of weights in ${out}\n` +
+        `The process took at most ${formatBytes(besideGpu)} beside the GPU's buffers`,
+    );
+  }
 });
-
-async function refuseExisting(path: string): Promise<void> {
-  const found = await Deno.lstat(path).catch(() => null);
-  if (!found) return;
-  throw new ConfigError([`Cannot write to --out ${path}: it exists; give a new folder`]);
-}
-
-/** Prints how far each stage is, each per cent once. */
-function reporter({ quiet, json }: { quiet: boolean; json: boolean }) {
-  let last = "";
-  return (stage: string, bytes: number, total: number) => {
-    const percent = Math.min(100, Math.floor(100 * bytes / total));
-    if (quiet || last === `${stage} ${percent}`) return;
-    last = `${stage} ${percent}`;
-    if (json) console.log(JSON.stringify({ type: "progress", stage, bytes, total }));
-    else Deno.stdout.writeSync(new TextEncoder().encode(`\r${stage.padEnd(11)}${percent} %`));
-  };
-}

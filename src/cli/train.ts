@@ -7,7 +7,9 @@ import { loadAdapter } from "../model/adapter.ts";
 import { describeOptions, resolveTrainConfig, type TrainConfig } from "../train/config.ts";
 import { configWarnings } from "../train/config_checks.ts";
 import type { Metrics, TrainEvent } from "../train/events.ts";
-import { type PlannedRun, planTraining, prepareTraining, type TrainRun } from "../train/prepare.ts";
+import { type PlannedRun, planTraining } from "../train/plan.ts";
+import { prepareTraining, type TrainRun } from "../train/prepare.ts";
+import { refuseShortage } from "../train/remedies.ts";
 import { type RunMode, writeRunMeta } from "../train/run_meta.ts";
 import { prepareSmoke, SMOKE_DEFAULTS } from "../train/smoke.ts";
 import { type EventWriter, openEventWriter } from "../train/tensorboard.ts";
@@ -68,7 +70,8 @@ await runTask(async (signal) => {
     using _ = planned;
     await writeMeta();
     await writeMetrics(config.output_dir, dryMetrics(planned));
-    if (json) console.log(JSON.stringify({ type: "plan", ...planned.plan }));
+    if (json) console.log(JSON.stringify({ type: "plan", ...planned.plan, limit: planned.limit }));
+    await refuseShortage(device, planned, signal);
     return progress.log(`Dry run: all is well. Files are in ${config.output_dir}`);
   }
   using run = await prepareTraining(device, planned, { signal });
@@ -121,7 +124,7 @@ async function follow(
 }
 
 function summary(device: Device, run: PlannedRun): string {
-  const { config, plan, batches: { steps }, files } = run;
+  const { config, plan, limit, batches: { steps }, files } = run;
   const { info } = device;
   const amount = (bytes: number) => formatBytes(bytes).padStart(10);
   return [
@@ -146,7 +149,8 @@ function summary(device: Device, run: PlannedRun): string {
     `           ${amount(plan.optimizer)}  gradients and optimizer`,
     `           ${amount(plan.checkpoints)}  block inputs (${plan.rows} tokens a pass)`,
     `           ${amount(plan.workspace)}  workspace`,
-    `           ${amount(plan.totalBytes)}  in all at the peak`,
+    `           ${amount(plan.totalBytes)}  in all at the peak` +
+    (limit ? `, of ${formatBytes(limit.bytes)} (${limit.source})` : ""),
   ].join("\n");
 }
 

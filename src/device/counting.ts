@@ -1,6 +1,6 @@
 /**
  * A device that computes nothing and only counts memory: what runs on it allocates exactly as it
- * would on a GPU, so its peak is the memory plan of the real run.
+ * would on a GPU, so its peak is the memory plan of the real run. What is read from it is zeros.
  * @module
  */
 import { Device } from "./device.ts";
@@ -9,7 +9,7 @@ import { Device } from "./device.ts";
 export function countingDevice(model: Device): Device {
   const gpu = new CountingGpu(model.gpu.limits);
   // The parts of GPUDevice that Device uses, and no others.
-  return new Device(gpu as unknown as GPUDevice, model.info);
+  return new Device(gpu as unknown as GPUDevice, model.info, { computes: false });
 }
 
 const nothing = () => {};

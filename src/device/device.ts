@@ -3,6 +3,7 @@
  * @module
  */
 import { DeviceError, ShapeError } from "../errors.ts";
+import { Faults } from "./faults.ts";
 import type { Arguments, Kernel, Launch } from "./kernel.ts";
 import { BufferPool, type Storage } from "./pool.ts";
 import type { KernelTime } from "./profile.ts";
@@ -28,6 +29,8 @@ const STORAGE_USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBuff
 /** No binding is larger than this even where the adapter allows it, so that plans hold everywhere. */
 const MAX_BINDING_BYTES = 128 * 2 ** 20;
 const READ_CHUNK_BYTES = 32 * 2 ** 20;
+/** Bytes written before they are submitted; until the GPU has them the host holds a copy. */
+const MAX_PENDING_BYTES = 64 * 2 ** 20;
 
 /** A stretch of a tensor on its way to the host. */
 interface Piece {
@@ -44,23 +47,26 @@ export class Device implements Disposable {
    * products take, and results by the rounding of their sums at most.
    */
   tuning: Tuning = {};
+  /** False where it only counts memory: values written to it do not matter then. */
+  readonly computes: boolean;
   #pool: BufferPool;
   #recorder: Recorder;
-  #errors: Promise<Error | null>[] = [];
-  #lost: string | null = null;
+  #faults: Faults;
+  #pendingBytes = 0;
 
-  constructor(readonly gpu: GPUDevice, readonly info: AdapterInfo) {
+  constructor(
+    readonly gpu: GPUDevice,
+    readonly info: AdapterInfo,
+    { computes = true }: { computes?: boolean } = {},
+  ) {
+    this.computes = computes;
     this.maxBindingBytes = Math.min(MAX_BINDING_BYTES, gpu.limits.maxStorageBufferBindingSize);
-    this.#recorder = new Recorder(gpu, this.maxBindingBytes, (error) => this.#errors.push(error));
+    this.#faults = new Faults(gpu);
+    const report = (error: Promise<Error | null>) => this.#faults.report(error);
+    this.#recorder = new Recorder(gpu, this.maxBindingBytes, report);
     this.#pool = new BufferPool({
       create: (size, label) => gpu.createBuffer({ size, label, usage: STORAGE_USAGE }),
       flush: () => this.flush(),
-    });
-    gpu.lost.then(({ reason, message }) => this.#lost ??= `${reason}: ${message}`);
-    gpu.addEventListener("uncapturederror", (event) => {
-      event.preventDefault();
-      const { message } = (event as GPUUncapturedErrorEvent).error;
-      this.#errors.push(Promise.resolve(new DeviceError(`The GPU reported an error: ${message}`)));
     });
   }
 
@@ -91,7 +97,7 @@ export class Device implements Disposable {
 
   /** Lends a buffer. For {@linkcode Scope}; elsewhere allocate through a scope. */
   allocate(byteLength: number, label: string): Storage {
-    this.#assertUsable();
+    this.#faults.assertUsable();
     const limit = this.gpu.limits.maxBufferSize;
     if (byteLength > limit) {
       throw new DeviceError(
@@ -109,7 +115,7 @@ export class Device implements Disposable {
 
   /** Records the launch of a kernel. Arguments are bound by the names in its WGSL. */
   run(kernel: Kernel, entryName: string, args: Arguments, launch: Launch): void {
-    this.#assertUsable();
+    this.#faults.assertUsable();
     this.#recorder.launch(kernel, entryName, args, launch);
   }
 
@@ -180,11 +186,15 @@ export class Device implements Disposable {
       bytes = padded;
     }
     this.gpu.queue.writeBuffer(buffer, offset, bytes);
+    this.#pendingBytes += bytes.length;
+    if (this.#pendingBytes >= MAX_PENDING_BYTES) this.flush();
   }
 
-  /** Submits what is recorded, without waiting for it. */
+  /** Submits what is recorded and written, without waiting for it. */
   flush(): void {
     this.#recorder.flush();
+    if (this.#pendingBytes > 0) this.gpu.queue.submit([]); // writes alone wait for a submission
+    this.#pendingBytes = 0;
   }
 
   /** Waits until the GPU has done everything recorded so far, and throws what went wrong. */
@@ -192,7 +202,7 @@ export class Device implements Disposable {
     this.flush();
     // sync: the caller asked to wait
     await this.gpu.queue.onSubmittedWorkDone();
-    await this.#throwErrors();
+    await this.#faults.throwFirst();
   }
 
   /** The content of a tensor as f32 (dtype f32). */
@@ -244,10 +254,10 @@ export class Device implements Disposable {
       this.flush();
       // sync: reading waits for every launch before it
       await staging.mapAsync(GPUMapMode.READ).catch(async (error) => {
-        await this.#throwErrors();
+        await this.#faults.throwFirst();
         throw new DeviceError(`Cannot read ${describe(pieces[0].tensor)}: ${error.message}`);
       });
-      await this.#throwErrors();
+      await this.#faults.throwFirst();
       const content = new Uint8Array(staging.getMappedRange());
       offset = 0;
       for (const { target } of pieces) {
@@ -261,31 +271,16 @@ export class Device implements Disposable {
 
   /** Gives back everything. The device cannot be used afterwards. */
   [Symbol.dispose](): void {
-    if (this.#lost === null) this.flush();
-    this.#lost ??= "it was closed";
+    if (!this.#faults.lost) this.flush();
+    this.#faults.close();
     this.#pool.clear();
     this.#recorder.destroy();
     this.gpu.destroy();
   }
 
-  async #throwErrors(): Promise<void> {
-    const errors = await Promise.all(this.#errors.splice(0));
-    const first = errors.find((error) => error !== null);
-    if (this.#lost !== null) this.#assertUsable();
-    if (first) throw first;
-  }
-
-  #assertUsable(): void {
-    if (this.#lost === null) return;
-    throw new DeviceError(
-      `Cannot use the GPU: the device was lost (${this.#lost}); open a new device, ` +
-        "and resume from the last checkpoint",
-    );
-  }
-
   /** The buffers of tensors that are about to be used. */
   #buffersOf(...tensors: Tensor[]): GPUBuffer[] {
-    this.#assertUsable();
+    this.#faults.assertUsable();
     return tensors.map((tensor) => {
       if (!tensor.storage.released) return tensor.storage.gpu;
       throw new ShapeError(`Cannot use ${describe(tensor)}: its memory was given back`);

@@ -3,6 +3,7 @@
  * @module
  */
 import { DeviceError, KernelError } from "../errors.ts";
+import { memoryError } from "./faults.ts";
 import {
   type Arguments,
   foldRows,
@@ -168,8 +169,7 @@ function batchError(error: GPUError, kernels: readonly string[]): Error {
   const suspects = named.length > 0 ? named : kernels;
   const what = suspects.length > 0 ? `a launch of ${suspects.join(", ")}` : "a copy";
   const message = `The GPU refused ${what}: ${error.message}`;
-  if (error instanceof GPUOutOfMemoryError || suspects.length === 0) {
-    return new DeviceError(message);
-  }
+  if (error instanceof GPUOutOfMemoryError) return memoryError(error.message);
+  if (suspects.length === 0) return new DeviceError(message);
   return new KernelError(message, { kernel: suspects[0] });
 }

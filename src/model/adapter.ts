@@ -136,9 +136,13 @@ export function createAdapter(model: Model, config: LoraConfig, seed: number): A
     const { weight: { rows, columns } } = model.linears.get(path)!;
     const { float } = random(seed, "lora_A", path);
     const bound = 1 / Math.sqrt(columns);
-    const values = Float32Array.from({ length: rank * columns }, () => (2 * float() - 1) * bound);
+    const a = scope.empty([rank, columns], { label: tensorName(path, "lora_A") });
+    if (scope.device.computes) {
+      const draw = () => (2 * float() - 1) * bound;
+      scope.device.write(a, Float32Array.from({ length: rank * columns }, draw));
+    }
     return {
-      a: scope.upload(values, [rank, columns], { label: tensorName(path, "lora_A") }),
+      a,
       b: scope.zeros([rows, rank], { label: tensorName(path, "lora_B") }),
     };
   };

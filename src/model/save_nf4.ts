@@ -12,6 +12,7 @@ import { type FloatDtype, NESTED_BLOCK_SIZE, NF4_BLOCK_SIZE } from "../formats/n
 import { formatQuantState } from "../formats/nf4_state.ts";
 import type { SafetensorsEntry } from "../formats/safetensors.ts";
 import { writeShards } from "../formats/shards.ts";
+import { watcher, type WatchOptions } from "../formats/watch.ts";
 import { NF4_TABLE_VALUES } from "../ops/nf4.ts";
 import type { Nf4Weight } from "../ops/weight.ts";
 import type { ModelFiles } from "./load.ts";
@@ -26,14 +27,11 @@ const FLOAT_NAMES = { f32: "float32", f16: "float16", bf16: "bfloat16" } as cons
 >;
 
 /** What else goes into the folder, and how. */
-export interface SaveNf4Options {
+export interface SaveNf4Options extends WatchOptions {
   /** Further files, such as the tokenizer's. */
   readonly files?: readonly { readonly name: string; readonly bytes: Uint8Array }[];
   /** Bytes of a weights file at most; default 5 GB, as in transformers. */
   readonly maxShardBytes?: number;
-  /** Called with the bytes of weights written so far. */
-  readonly onProgress?: (bytes: number) => void;
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -67,20 +65,6 @@ export async function saveNf4(
   });
 }
 
-type Watch = (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
-
-/** Tells of the bytes that pass, and stops them where the signal says so. */
-function watcher({ onProgress, signal }: SaveNf4Options): Watch {
-  let written = 0;
-  return async function* (bytes) {
-    for await (const piece of bytes) {
-      signal?.throwIfAborted();
-      yield piece;
-      onProgress?.(written += piece.length);
-    }
-  };
-}
-
 function nf4Weights(model: Model): Map<string, Nf4Weight> {
   const found = new Map<string, Nf4Weight>();
   for (const [name, weight] of model.weights) {
@@ -94,7 +78,10 @@ function nf4Weights(model: Model): Map<string, Nf4Weight> {
 async function tensorGroups(
   { scope: { device } }: Model,
   { tensors, chunks }: Checkpoint,
-  { weights, watch }: { weights: ReadonlyMap<string, Nf4Weight>; watch: Watch },
+  { weights, watch }: {
+    weights: ReadonlyMap<string, Nf4Weight>;
+    watch: ReturnType<typeof watcher>;
+  },
 ): Promise<SafetensorsEntry[][]> {
   const quantized = [...tensors.keys()].flatMap((name) => weights.get(name) ?? []);
   const large = contentsOf(device, quantized.flatMap(({ codes, absmax }) => [codes, absmax]));

@@ -16,6 +16,8 @@ import type { WeightSource } from "./network.ts";
 
 /** Bytes of a tensor that are on the host at once; a multiple of 64 elements of any dtype. */
 const CHUNK_BYTES = 16 * 2 ** 20;
+/** Bytes on their way to the GPU, of which the driver holds copies until they are there. */
+const MAX_BYTES_ON_THEIR_WAY = 64 * 2 ** 20;
 
 const DENSE_DTYPES: Readonly<Record<string, DenseDType>> = { F32: "f32", F16: "f16", BF16: "bf16" };
 
@@ -39,6 +41,7 @@ export interface LoadOptions {
 export class WeightLoader implements WeightSource {
   readonly weights = new Map<string, ModelWeight>();
   #bytesRead = 0;
+  #bytesOnTheirWay = 0;
   #tables: Tensor | null = null;
 
   constructor(
@@ -113,7 +116,7 @@ export class WeightLoader implements WeightSource {
         part++;
         offset = 0;
       }
-      this.options.signal?.throwIfAborted();
+      await this.#send(widened.byteLength);
     }
     this.#advance(name);
     return { kind: "dense", name, rows, columns, dtype, parts };
@@ -147,6 +150,7 @@ export class WeightLoader implements WeightSource {
     const blocks = Math.ceil(rows * columns / state.blockSize);
     const read = async (suffix: string, bytes: number) => {
       const content = await checkpoint.read(name + suffix);
+      await this.#send(content.length);
       if (content.length === bytes) return content;
       throw new FormatError(
         `Cannot load ${name}${suffix}: it has ${content.length} bytes where [${
@@ -239,6 +243,16 @@ export class WeightLoader implements WeightSource {
     const isUsed = (name: string) =>
       this.weights.has(name) || this.weights.has(name.replace(/(\.weight)\..*$/, "$1"));
     return [...this.checkpoint.tensors.keys()].filter((name) => !isUsed(name));
+  }
+
+  /** Waits, once in a while, until the GPU has what was written. */
+  async #send(bytes: number): Promise<void> {
+    this.options.signal?.throwIfAborted();
+    this.#bytesOnTheirWay += bytes;
+    if (this.#bytesOnTheirWay < MAX_BYTES_ON_THEIR_WAY) return;
+    this.#bytesOnTheirWay = 0;
+    // sync: the driver's copies are freed only when the GPU has taken them
+    await this.scope.device.sync();
   }
 
   /** Counts a weight and what belongs to it ("<name>.absmax", …). */

@@ -5,7 +5,7 @@
 import { formatBytes, formatCount } from "../cli/format.ts";
 import { configWarnings } from "../train/config_checks.ts";
 import type { MemoryPlan } from "../train/memory_plan.ts";
-import { planTraining } from "../train/prepare.ts";
+import { planTraining } from "../train/plan.ts";
 import { interruptible } from "./kernel.ts";
 import type { Notebook } from "./notebook.ts";
 import type { RunSettings } from "./settings.ts";
@@ -24,7 +24,8 @@ export async function planView(notebook: Notebook, settings: RunSettings): Promi
   using planned = await interruptible((signal) =>
     planTraining(notebook.device, config, { modelDirectory, signal })
   );
-  const { plan, files: { config: model, directory }, batches: { steps } } = planned;
+  const { plan, limit, files: { config: model, directory }, batches: { steps } } = planned;
+  const fits = limit === null || plan.totalBytes <= limit.bytes;
   const adapter = plan.adapter / Float32Array.BYTES_PER_ELEMENT;
   const scale = config.lora_alpha / (config.use_rslora ? Math.sqrt(config.lora_r) : config.lora_r);
   const perStep = config.per_device_train_batch_size * config.gradient_accumulation_steps;
@@ -61,7 +62,8 @@ export async function planView(notebook: Notebook, settings: RunSettings): Promi
       ["Gradients and optimizer", formatBytes(plan.optimizer)],
       ["Block inputs", `${formatBytes(plan.checkpoints)} (${plan.rows} tokens a pass)`],
       ["Workspace", formatBytes(plan.workspace)],
-      ["In all", { text: formatBytes(plan.totalBytes), as: "good" }],
+      ["In all", { text: formatBytes(plan.totalBytes), as: fits ? "good" : "bad" }],
+      ...(limit ? [["Limit", `${formatBytes(limit.bytes)} (${limit.source})`] as const] : []),
     ]),
   ]);
   return withView({ memory: plan, totalSteps: steps.totalSteps }, bundleOf(shown));

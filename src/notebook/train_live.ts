@@ -13,7 +13,8 @@ import type {
   StepEvent,
   TrainEvent,
 } from "../train/events.ts";
-import { planTraining, prepareTraining } from "../train/prepare.ts";
+import { planTraining } from "../train/plan.ts";
+import { prepareTraining } from "../train/prepare.ts";
 import { writeRunMeta } from "../train/run_meta.ts";
 import type { LogEntry } from "../train/state.ts";
 import { train } from "../train/train.ts";

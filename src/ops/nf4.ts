@@ -71,10 +71,7 @@ export function nf4Quantizer(scope: Scope, options: Nf4Options): Nf4Quantizer {
     done += count;
   };
 
-  const finish = async (): Promise<Nf4Weight> => {
-    if (done !== total) {
-      throw new ShapeError(`Cannot quantise ${name}: ${done} of ${total} elements arrived`);
-    }
+  const meanScale = async (): Promise<number> => {
     // sync: the offset is summed on the host, in the order that gives PyTorch's last bit
     const scales = await device.readF32(absmax);
     if (!scales.every(Number.isFinite)) {
@@ -83,9 +80,16 @@ export function nf4Quantizer(scope: Scope, options: Nf4Options): Nf4Quantizer {
           "the weights are damaged, fetch them again",
       );
     }
+    return Math.fround(sumF32(scales) / blocks);
+  };
+
+  const finish = async (): Promise<Nf4Weight> => {
+    if (done !== total) {
+      throw new ShapeError(`Cannot quantise ${name}: ${done} of ${total} elements arrived`);
+    }
+    const offset = device.computes ? await meanScale() : 0;
     const shared = { kind: "nf4", name, rows, columns, codes, tables, dtype } as const;
     if (!doubleQuant) return { ...shared, absmax, nested: null };
-    const offset = Math.fround(sumF32(scales) / blocks);
     const nestedBlocks = Math.ceil(blocks / NESTED_BLOCK_SIZE);
     const small = scope.empty([blocks], { dtype: "u8", label });
     const nested = scope.empty([1 + nestedBlocks], { label: `${name} nested absmax` });

@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { parseBytes } from "../formats/bytes.ts";
 import { configChecks } from "./config_checks.ts";
 import {
   commonFields,
@@ -87,6 +88,13 @@ export const trainSchema = z.object({
     .meta(model(
       "f16: what is kept for the backward pass takes half the memory, rounded; auto: f32.",
     )),
+  gpu_memory_limit: z.string().refine(
+    (text) => parseBytes(text) !== null,
+    "an amount of memory such as 24GiB or 800MiB",
+  ).nullable().default(null).meta(model(
+    "Refuse runs that plan more; default: none, on software adapters the free host memory.",
+    { value: "24GiB", also: ["max_memory"] },
+  )),
   gradient_checkpointing: flag(true).meta(model(
     "Keep only the inputs of blocks and compute the rest again; false: faster, far more memory.",
   )),

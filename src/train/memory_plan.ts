@@ -146,6 +146,7 @@ function withLarger<Pass>(largest: Sized<Pass>[], next: Sized<Pass>): Sized<Pass
 
 /** The checkpoint with zeros for content, but for the small JSON that tells formats. */
 function headersOnly(checkpoint: Checkpoint): Checkpoint {
+  let zeros = new Uint8Array(0);
   const bytesOf = (name: string) => {
     const { dtype, shape } = checkpoint.tensors.get(name)!;
     return shape.reduce((product, length) => product * length, 1) * itemBytes(dtype);
@@ -161,7 +162,7 @@ function headersOnly(checkpoint: Checkpoint): Checkpoint {
     },
     async *chunks(name, maxBytes) {
       const total = bytesOf(name);
-      const zeros = new Uint8Array(Math.min(total, maxBytes));
+      if (zeros.length < maxBytes) zeros = new Uint8Array(maxBytes);
       for (let begin = 0; begin < total; begin += maxBytes) {
         yield zeros.subarray(0, Math.min(maxBytes, total - begin));
       }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import project from "../../deno.json" with { type: "json" };
 import type { Device } from "../device/device.ts";
 import { writeFileAtomic } from "../formats/atomic.ts";
-import type { PlannedRun } from "./prepare.ts";
+import type { PlannedRun } from "./plan.ts";
 
 /** How a run was started. */
 export type RunMode = "train" | "dry_run" | "smoke";
@@ -41,6 +41,7 @@ export async function writeRunMeta(run: PlannedRun, context: RunContext): Promis
     config,
     total_steps: batches.steps.totalSteps,
     memory_plan: plan,
+    memory_limit: run.limit,
     model_type: files.config.modelType,
     adapter: info,
     tuning: context.device.tuning,

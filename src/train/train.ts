@@ -8,6 +8,7 @@ import { writeFileAtomic } from "../formats/atomic.ts";
 import type { LogEvent, Metrics, StepEvent, TrainEvent } from "./events.ts";
 import { Ledger } from "./ledger.ts";
 import type { TrainRun } from "./prepare.ts";
+import { explainShortage } from "./remedies.ts";
 import { saveResult } from "./result.ts";
 import { sampleAnswers } from "./samples.ts";
 import { learningRateAt } from "./schedule.ts";
@@ -18,8 +19,9 @@ import { tapeOptions } from "./trainable.ts";
 /**
  * Trains `run` and tells what happens, step by step; leaving the loop over it ends the training.
  * Where `signal` is aborted, a checkpoint is written after the present step and the abort reason
- * thrown. Throws {@linkcode TrainingError} where a loss, gradient or weight is not finite; what was
- * written before stays as it is.
+ * thrown. Throws {@linkcode TrainingError} where a loss, gradient or weight is not finite, and
+ * {@linkcode DeviceError} with remedies where GPU memory runs out; what was written before stays as it
+ * is.
  *
  * @example
  * ```ts
@@ -35,6 +37,14 @@ import { tapeOptions } from "./trainable.ts";
  * ```
  */
 export async function* train(run: TrainRun, signal?: AbortSignal): AsyncGenerator<TrainEvent> {
+  try {
+    yield* trainLoop(run, signal);
+  } catch (error) {
+    throw await explainShortage(error, { device: run.trainable.device, planned: run, signal });
+  }
+}
+
+async function* trainLoop(run: TrainRun, signal?: AbortSignal): AsyncGenerator<TrainEvent> {
   const { config, batches: { steps: { totalSteps } } } = run;
   const { ledger, start } = await Ledger.open(run);
   yield start;

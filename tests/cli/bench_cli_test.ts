@@ -2,7 +2,15 @@ import { join } from "node:path";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { BenchRow } from "../../src/cli/bench_measure.ts";
 import { tempFolder } from "../train/support.ts";
-import { runCli } from "./support.ts";
+import { type CliOptions, runCli } from "./support.ts";
+
+interface Phase {
+  readonly phase: string;
+  readonly detail: string;
+  readonly gpu_bytes: number;
+  readonly host_bytes: number;
+  readonly host_bytes_beside_gpu: number;
+}
 
 Deno.test("bench --rehearsal tiny: every phase of fine-tuning, within the plan's memory", async () => {
   using folder = tempFolder();
@@ -65,6 +73,52 @@ Deno.test("bench: every kind of measurement gives its rows, in the table and in 
     if ("reason" in row) assertStringIncludes(row.name, "@");
     else assert(row.seconds > 0 && row.rate > 0, JSON.stringify(row));
   }
+});
+
+Deno.test("bench --write_checkpoint: a folder to rehearse from, also once it is quantised", async () => {
+  using folder = tempFolder();
+  const base_model = folder("model"), nf4 = folder("nf4"), output_dir = folder("bench");
+  const write = { write_checkpoint: base_model, sizes: "tiny", layers: 3, max_shard_gb: 0.003 };
+  const written = await runCli("bench", write);
+  assertEquals([written.code, written.stderr], [0, ""]);
+  assertStringIncludes(written.stdout, `of weights in ${base_model}`);
+  const quantized = await runCli("quantize", { base_model, out: nf4 });
+  assertEquals([quantized.code, quantized.stderr], [0, ""]);
+  assertStringIncludes(quantized.stdout, "beside the GPU's buffers");
+
+  const rehearse = async (options: CliOptions): Promise<Phase[]> => {
+    const { code, stderr } = await runCli("bench", { rehearsal: "tiny", output_dir, ...options });
+    assertEquals([code, stderr], [0, ""]);
+    return JSON.parse(await Deno.readTextFile(join(output_dir, "rehearsal.json"))).phases;
+  };
+  const fromMemory = await rehearse({ layers: 3 });
+  const fromFolder = await rehearse({ base_model });
+  const fromNf4 = await rehearse({ base_model: nf4 });
+  const lossesOf = (phases: Phase[]) =>
+    phases.filter(({ phase }) => /step|evaluation/.test(phase)).map(({ detail }) => detail);
+  assertEquals(lossesOf(fromFolder), lossesOf(fromMemory));
+  assertEquals(lossesOf(fromNf4), lossesOf(fromMemory));
+  assertEquals([fromFolder[1].phase, fromNf4[1].phase], ["load and quantise", "load"]);
+  assertStringIncludes(fromFolder[1].detail, "in 3 layers");
+  for (const { host_bytes, host_bytes_beside_gpu, gpu_bytes } of [...fromFolder, ...fromNf4]) {
+    assert(host_bytes >= host_bytes_beside_gpu && host_bytes_beside_gpu > gpu_bytes);
+  }
+
+  const again = await runCli("bench", write);
+  assertEquals(again.code, 2);
+  assertStringIncludes(again.stderr, "it exists; give a new folder");
+  const other = await runCli("bench", { rehearsal: "mistral-7b", base_model, output_dir });
+  assertEquals(other.code, 2);
+  assertStringIncludes(other.stderr, "its hiddenSize is 64, not 4096");
+});
+
+Deno.test("bench: options that exclude one another are told", async () => {
+  const both = { rehearsal: "tiny", write_checkpoint: "a", base_model: "b", layers: 2 };
+  const { code, stderr } = await runCli("bench", both);
+  assertEquals(code, 2);
+  assertStringIncludes(stderr, "Cannot write a checkpoint and rehearse at once");
+  assertStringIncludes(stderr, "Cannot use layers with base_model");
+  assertStringIncludes((await runCli("bench", { base_model: "b" })).stderr, "give --rehearsal");
 });
 
 Deno.test("bench with wrong options exits 2", async () => {

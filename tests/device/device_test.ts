@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { countingDevice } from "../../src/device/counting.ts";
 import type { Device } from "../../src/device/device.ts";
 import { hasAdapter, openDevice } from "../../src/device/open.ts";
 import type { Scope, Tensor } from "../../src/device/tensor.ts";
@@ -59,6 +60,23 @@ Deno.test("device: a write comes after the launches recorded before it", async (
   device.write(after, Float32Array.of(-1), { offset: 4 });
   assertEquals(await device.readF32(before), Float32Array.of(10, 20));
   assertEquals(await device.readF32(after), Float32Array.of(50, -1));
+});
+
+Deno.test("device: writes are submitted at the latest after 64 MiB, and before a wait", async () => {
+  using device = countingDevice(await testDevice());
+  using scope = device.scope("test");
+  const { queue } = device.gpu;
+  let pending = 0, most = 0;
+  queue.writeBuffer = (_buffer, _offset, data) =>
+    void (most = Math.max(most, pending += data.byteLength));
+  queue.submit = () => void (pending = 0);
+  const piece = new Uint8Array(10 * 2 ** 20);
+  const target = scope.empty([piece.length], { dtype: "u8" });
+  for (let i = 0; i < 20; i++) device.write(target, piece);
+  assert(most > 60 * 2 ** 20 && most < 74 * 2 ** 20, `${most} bytes were pending`);
+  assert(pending > 0);
+  await device.sync();
+  assertEquals(pending, 0);
 });
 
 Deno.test("device: a write to a buffer lent again comes after the launches of its last owner", async () => {

@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { assert, assertEquals } from "@std/assert";
+import { countingDevice } from "../../src/device/counting.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { Checkpoint } from "../../src/formats/checkpoint.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { buildModel, loadModel, type LoadOptions } from "../../src/model/load.ts";
 import type { Model } from "../../src/model/model.ts";
-import { MISTRAL_7B, syntheticCheckpoint } from "../../src/model/synthetic.ts";
+import { MISTRAL_7B, syntheticCheckpoint, syntheticConfig } from "../../src/model/synthetic.ts";
 import { dequantizeNf4 } from "../../src/ops/nf4.ts";
 import type { DenseWeight, Nf4Weight } from "../../src/ops/weight.ts";
 import { trainStep } from "../../src/train/step.ts";
@@ -264,4 +265,20 @@ Deno.test("while a model is quantised, the GPU holds one stretch more than the m
   assert(bytes > 32e6 && checkpoint.byteLength > 120e6);
   assert(peak <= bytes + 18 * 2 ** 20, `the peak is ${peak} for a model of ${bytes}`);
   assert(device.heldBytes - before <= peak, "buffers are kept beyond the peak");
+});
+
+Deno.test("while a model is loaded, the driver holds no more copies than a few stretches", async () => {
+  using device = countingDevice(await testDevice());
+  const { queue } = device.gpu;
+  let onTheirWay = 0, most = 0;
+  queue.writeBuffer = (_buffer, _offset, data) =>
+    void (most = Math.max(most, onTheirWay += data.byteLength));
+  queue.onSubmittedWorkDone = () => Promise.resolve(onTheirWay = 0).then(() => undefined);
+  const config = syntheticConfig({ num_hidden_layers: 1, vocab_size: 64 });
+  using checkpoint = largeCheckpoint(config);
+  using _ = await buildModel(device, { directory: "synthetic", config, checkpoint }, {
+    quantization: "none",
+  });
+  assert(checkpoint.byteLength > 400e6);
+  assert(most > 60e6 && most <= 80 * 2 ** 20, `${most} bytes were on their way`);
 });

@@ -24,6 +24,7 @@ Deno.test("the defaults of the train task", () => {
     method: "qlora",
     double_quant: true,
     precision: "auto",
+    gpu_memory_limit: null,
     gradient_checkpointing: true,
     lora_r: 16,
     lora_alpha: 32,
