@@ -4,9 +4,9 @@
  * @module
  */
 import { FormatError, ShapeError } from "../src/errors.ts";
+import { dynamicMap } from "../src/formats/dynamic_map.ts";
 import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "../src/formats/half.ts";
 import {
-  dynamicMap,
   type FloatDtype,
   NESTED_BLOCK_SIZE,
   NF4_BLOCK_SIZE,
@@ -17,7 +17,7 @@ import { sumF32 } from "../src/formats/sum.ts";
 /** The 15 f32 midpoints between neighbouring codes. A value on one takes the lower code. */
 export const NF4_MIDPOINTS: Float32Array<ArrayBuffer> = midpoints(NF4_CODES);
 
-const DYNAMIC_MAP = dynamicMap();
+const DYNAMIC_MAP = dynamicMap({ signed: true });
 const DYNAMIC_MIDPOINTS = midpoints(DYNAMIC_MAP);
 
 /** Stands in for an absmax of zero, so that no block divides by it. */

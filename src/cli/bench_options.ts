@@ -3,6 +3,7 @@
  * @module
  */
 import { z } from "zod";
+import { trainSchema } from "../train/config.ts";
 import {
   commonFields,
   type CrossCheck,
@@ -65,10 +66,8 @@ export const benchSchema = z.object({
     description: "Records to rehearse with; default: rows that are generated.",
     value: "FILE",
   }),
-  precision: z.enum(["auto", "f32", "f16"]).default("auto").meta({
-    group: REHEARSAL,
-    description: "As in training.",
-  }),
+  precision: trainSchema.shape.precision.meta({ group: REHEARSAL, description: "As in training." }),
+  optim: trainSchema.shape.optim.meta({ group: REHEARSAL, description: "As in training." }),
   write_checkpoint: z.string().min(1).nullable().default(null).meta({
     group: CHECKPOINT,
     description: "Instead, write a model folder with made-up bf16 weights; it must not exist yet.",

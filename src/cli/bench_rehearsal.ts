@@ -54,7 +54,12 @@ export async function* rehearse(
   const files = { ...opened, checkpoint: host.watch(opened.checkpoint) };
   const config = resolveTrainConfig([{
     source: "options",
-    values: { base_model: opened.directory, train_path: "rows", precision: bench.precision },
+    values: {
+      base_model: opened.directory,
+      train_path: "rows",
+      precision: bench.precision,
+      optim: bench.optim,
+    },
   }]);
   const tokenizer = await loadTokenizer(bench.tokenizer ?? bench.base_model ?? shippedModel());
   const examples = await readExamples(bench, tokenizer);

@@ -9,6 +9,7 @@
  * (arXiv:2305.14314, section 3).
  * @module
  */
+import { DYNAMIC_BLOCK_SIZE } from "./dynamic_map.ts";
 
 /** The 16 values a code stands for, in the order of the codes. */
 // deno-fmt-ignore
@@ -23,43 +24,7 @@ export const NF4_CODES: Float32Array<ArrayBuffer> = new Float32Array([
 export const NF4_BLOCK_SIZE = 64;
 
 /** absmax values that share a scale under double quantisation. */
-export const NESTED_BLOCK_SIZE = 256;
+export const NESTED_BLOCK_SIZE = DYNAMIC_BLOCK_SIZE;
 
 /** What a dequantised weight is rounded to, in PyTorch's words. */
 export type FloatDtype = "float32" | "bfloat16" | "float16";
-
-/**
- * The 256 values of bitsandbytes' signed dynamic 8-bit type, ascending: for i = 0…6 the 2^i midpoints
- * of 2^i equal parts of [0.1, 1], times 10^(i-6), with both signs; and 0 and 1.
- */
-export function dynamicMap(): Float32Array<ArrayBuffer> {
-  const values = [0, 1];
-  for (let i = 0; i < 7; i++) {
-    const scale = Math.fround(10 ** (i - 6));
-    const boundaries = linspace(Math.fround(0.1), 1, 2 ** i + 1);
-    for (const mean of midpoints(boundaries)) {
-      const value = Math.fround(scale * mean);
-      values.push(value, -value);
-    }
-  }
-  return new Float32Array(values).sort();
-}
-
-/**
- * Equally spaced f32 values as PyTorch computes them: an f32 step, counted from the nearer end, with
- * one rounding per value (a fused multiply-add).
- */
-function linspace(start: number, end: number, count: number): Float32Array<ArrayBuffer> {
-  const step = Math.fround((end - start) / (count - 1));
-  return Float32Array.from(
-    { length: count },
-    (_, i) => i < count / 2 ? start + step * i : end - step * (count - 1 - i),
-  );
-}
-
-function midpoints(values: Float32Array): Float32Array<ArrayBuffer> {
-  return Float32Array.from(
-    { length: values.length - 1 },
-    (_, i) => Math.fround(values[i] + values[i + 1]) / 2,
-  );
-}

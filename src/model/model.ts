@@ -74,19 +74,22 @@ export class Model implements Disposable {
   /** All weights as parameters for full fine-tuning, with gradients of zero in `scope`. */
   parameters(scope: Scope): Parameter[] {
     const parameters: Parameter[] = [];
-    const add = (name: string, tensor: Tensor, decay: boolean) => {
+    const add = (name: string, tensor: Tensor, kind: ModelWeight["kind"]) => {
       const gradient = scope.zeros(tensor.shape, { label: `d ${name}` });
-      parameters.push({ name, tensor, gradient, decay });
+      const [decay, isEmbedding] = [kind !== "vector", kind === "embedding"];
+      parameters.push({ name, tensor, gradient, decay, isEmbedding });
     };
     for (const [name, weight] of this.weights) {
       if (weight.kind === "vector") {
-        add(name, weight.tensor, false);
+        add(name, weight.tensor, weight.kind);
         continue;
       }
       const matrix = weight.kind === "linear" ? weight.linear.weight : weight.table;
       if (matrix.kind !== "dense") continue;
       const { parts } = matrix;
-      parts.forEach(({ values }, i) => add(parts.length > 1 ? `${name}#${i}` : name, values, true));
+      parts.forEach(({ values }, i) =>
+        add(parts.length > 1 ? `${name}#${i}` : name, values, weight.kind)
+      );
     }
     return parameters;
   }

@@ -7,16 +7,29 @@ import normSource from "../../kernels/grad_norm.wgsl" with { type: "text" };
 import type { Device } from "../device/device.ts";
 import { Kernel } from "../device/kernel.ts";
 import { type Scope, sizeOf, type Tensor } from "../device/tensor.ts";
+import { adamwStep8bit, type BlockMoments, createBlockMoments, momentMaps } from "./adamw_8bit.ts";
 import type { Parameter } from "./tape.ts";
 
 const adamwKernel = new Kernel("adamw", adamwSource);
 const normKernel = new Kernel("grad_norm", normSource);
 const NORM_STRETCH = normKernel.info.overrides.get("STRETCH")!;
 
-/** First and second moments of one parameter, in its shape. */
-export interface Moments {
+/** First and second moments of one parameter, in its shape: f32. */
+export interface PlainMoments {
+  readonly kind: "f32";
   readonly m: Tensor;
   readonly v: Tensor;
+}
+
+/** What AdamW remembers of one parameter. */
+export type Moments = PlainMoments | BlockMoments;
+
+/** How to keep moments. */
+export interface MomentOptions {
+  /** "8bit" as bitsandbytes' AdamW8bit; default "f32". */
+  readonly kind?: Moments["kind"];
+  /** Parameters of fewer elements keep f32 moments all the same; default 4,096, as in bitsandbytes. */
+  readonly min8bitSize?: number;
 }
 
 /** Settings of one optimizer step. */
@@ -31,11 +44,23 @@ export interface AdamWStep {
 }
 
 /** Moments of zero for each parameter, in their order. */
-export function createMoments(scope: Scope, parameters: readonly Parameter[]): Moments[] {
-  return parameters.map(({ name, tensor: { shape } }) => ({
-    m: scope.zeros(shape, { label: `${name} m` }),
-    v: scope.zeros(shape, { label: `${name} v` }),
-  }));
+export function createMoments(
+  scope: Scope,
+  parameters: readonly Parameter[],
+  { kind = "f32", min8bitSize = 4096 }: MomentOptions = {},
+): Moments[] {
+  let maps: Tensor | null = null;
+  return parameters.map((parameter) => {
+    const { name, tensor: { shape } } = parameter;
+    if (kind === "8bit" && sizeOf(shape) >= min8bitSize && !parameter.isEmbedding) {
+      return createBlockMoments(scope, parameter, maps ??= momentMaps(scope));
+    }
+    return {
+      kind: "f32",
+      m: scope.zeros(shape, { label: `${name} m` }),
+      v: scope.zeros(shape, { label: `${name} v` }),
+    };
+  });
 }
 
 /**
@@ -82,10 +107,17 @@ export function adamwStep(
     step_size: learningRate / (1 - beta1 ** step),
     correction2: Math.sqrt(1 - beta2 ** step),
   };
-  parameters.forEach(({ tensor: weight, gradient, decay: decays }, i) => {
+  parameters.forEach((parameter, i) => {
+    const { tensor: weight, gradient } = parameter;
+    const decay = 1 - learningRate * (parameter.decay ? weightDecay : 0);
+    const numbers = { ...shared, decay }, state = moments[i];
+    if (state.kind === "8bit") {
+      const inputs = { moments: state, clipping, numbers: { ...numbers, beta1 } };
+      return adamwStep8bit(options.device, parameter, inputs);
+    }
     const count = sizeOf(weight.shape);
-    const decay = 1 - learningRate * (decays ? weightDecay : 0);
-    const args = { clipping, gradient, weight, ...moments[i], count, decay, ...shared };
+    const { m, v } = state;
+    const args = { clipping, gradient, weight, m, v, count, ...numbers };
     options.device.run(adamwKernel, "step", args, { threads: count });
   });
 }

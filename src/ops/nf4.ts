@@ -6,14 +6,18 @@ import source from "../../kernels/nf4.wgsl" with { type: "text" };
 import { FormatError, ShapeError } from "../errors.ts";
 import { Kernel } from "../device/kernel.ts";
 import type { Scope, Tensor } from "../device/tensor.ts";
-import { dynamicMap, NESTED_BLOCK_SIZE, NF4_BLOCK_SIZE, NF4_CODES } from "../formats/nf4.ts";
+import { dynamicMap } from "../formats/dynamic_map.ts";
+import { NESTED_BLOCK_SIZE, NF4_BLOCK_SIZE, NF4_CODES } from "../formats/nf4.ts";
 import { sumF32 } from "../formats/sum.ts";
 import { type DenseDType, DTYPE_CODES, type Nf4Weight } from "./weight.ts";
 
 const kernel = new Kernel("nf4", source);
 
 /** The tables that NF4 weights read: 16 code values and 256 scale values. */
-export const NF4_TABLE_VALUES: Float32Array = new Float32Array([...NF4_CODES, ...dynamicMap()]);
+export const NF4_TABLE_VALUES: Float32Array = new Float32Array([
+  ...NF4_CODES,
+  ...dynamicMap({ signed: true }),
+]);
 
 /** {@linkcode NF4_TABLE_VALUES}, or a checkpoint's own, on the GPU: f32 [272]. */
 export function nf4Tables(scope: Scope, values: Float32Array = NF4_TABLE_VALUES): Tensor {

@@ -18,6 +18,8 @@ export interface Parameter {
   readonly gradient: Tensor;
   /** Whether weight decay applies: true for matrices, false for norm weights, as in transformers. */
   readonly decay: boolean;
+  /** Whether it is an embedding, whose moments are never kept in 8 bits, as in transformers. */
+  readonly isEmbedding?: boolean;
 }
 
 /** Where a kernel writes the gradient of an input: adding to it, or writing it for the first time. */

@@ -44,16 +44,12 @@ export async function saveCheckpoint(
   trainable: Trainable,
   { state, identity }: { state: TrainState; identity: RunIdentity },
 ): Promise<string> {
-  const { device, parameters, moments } = trainable;
   const path = checkpointPath(outputDir, state.step);
-  const tensors = parameters.flatMap(({ name }, i) => [
-    { name: `${name}.m`, tensor: moments[i].m },
-    { name: `${name}.v`, tensor: moments[i].v },
-  ]);
-  const contents = contentsOf(device, tensors.map(({ tensor }) => tensor));
-  const entries = tensors.map(({ name, tensor: { shape } }, i): SafetensorsEntry => ({
+  const tensors = momentTensors(trainable);
+  const contents = contentsOf(trainable.device, tensors.map(({ tensor }) => tensor));
+  const entries = tensors.map(({ name, tensor: { shape, dtype } }, i): SafetensorsEntry => ({
     name,
-    dtype: "F32",
+    dtype: dtype === "u8" ? "U8" : "F32",
     shape,
     bytes: contents[i],
   }));
@@ -63,6 +59,23 @@ export async function saveCheckpoint(
     await writeFileAtomic(join(directory, STATE_FILE), formatState(state, identity));
   });
   return path;
+}
+
+/** All that the optimizer remembers, under its names in the file. */
+function momentTensors({ parameters, moments }: Trainable): { name: string; tensor: Tensor }[] {
+  return parameters.flatMap(({ name }, i) => {
+    const state = moments[i];
+    const both = [
+      { name: `${name}.m`, tensor: state.m },
+      { name: `${name}.v`, tensor: state.v },
+    ];
+    if (state.kind === "f32") return both;
+    return [
+      ...both,
+      { name: `${name}.m.absmax`, tensor: state.mAbsmax },
+      { name: `${name}.v.absmax`, tensor: state.vAbsmax },
+    ];
+  });
 }
 
 /** Steps of the checkpoints of a run, ascending. */
@@ -98,7 +111,7 @@ export async function readCheckpointState(
  * Throws {@linkcode FormatError} where its files are damaged or of another model.
  */
 export async function restoreCheckpoint(path: string, trainable: Trainable): Promise<void> {
-  const { device, parameters, moments } = trainable;
+  const { device, parameters } = trainable;
   using weightsSource = await openFile(join(path, trainable.weightsFile));
   using optimizerSource = await openFile(join(path, OPTIMIZER_FILE));
   const weights = await openSafetensors(weightsSource);
@@ -113,14 +126,19 @@ export async function restoreCheckpoint(path: string, trainable: Trainable): Pro
     }
     if (offset !== values.length) throw wrongSize(path, name);
   }
-  for (const [i, { name }] of parameters.entries()) {
-    for (const moment of ["m", "v"] as const) {
-      const key = `${name}.${moment}`;
-      write(device, moments[i][moment], await optimizer.readF32(key), key);
-    }
+  for (const { name, tensor } of momentTensors(trainable)) {
+    const values = tensor.dtype === "u8"
+      ? await optimizer.read(name)
+      : await optimizer.readF32(name);
+    write(device, tensor, values, name);
   }
 
-  function write(device: Device, target: Tensor, values: Float32Array, name: string): void {
+  function write(
+    device: Device,
+    target: Tensor,
+    values: Float32Array | Uint8Array,
+    name: string,
+  ): void {
     if (values.length !== sizeOf(target.shape)) throw wrongSize(path, name);
     device.write(target, values);
   }

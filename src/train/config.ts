@@ -130,6 +130,11 @@ export const trainSchema = z.object({
 
   learning_rate: amount(0, 2e-4)
     .meta(optimizer("Peak learning rate of AdamW.", { also: ["lr"] })),
+  optim: z.enum(["adamw_torch", "adamw_8bit", "adamw_bnb_8bit"]).default("adamw_torch")
+    .meta(optimizer(
+      "AdamW with f32 moments, or bitsandbytes' with 8-bit ones (both names): a quarter of the memory.",
+      { also: ["optimizer"] },
+    )),
   lr_scheduler_type: z.enum(["linear", "cosine", "constant", "constant_with_warmup"])
     .default("linear").meta(optimizer(
       "After the warm-up: fall to 0 in a line or half a cosine, or stay (both constant names).",

@@ -25,6 +25,7 @@ const WORTH_IT = 0.01;
 /** Each returns the options it has to offer, the mildest first; from the remedy of the least price on. */
 const OFFERS: readonly ((config: TrainConfig, longest: number) => Partial<TrainConfig>[])[] = [
   ({ gradient_checkpointing }) => gradient_checkpointing ? [] : [{ gradient_checkpointing: true }],
+  ({ optim }) => optim === "adamw_torch" ? [{ optim: "adamw_8bit" }] : [],
   ({ precision }) => precision === "f16" ? [] : [{ precision: "f16" }],
   smallerBatches,
   ({ method }) => method === "qlora" ? [] : [{ method: "qlora" }],

@@ -90,7 +90,11 @@ const FIXED = [
   "neftune_noise_alpha",
   "precision",
   "gradient_checkpointing",
+  "optim",
 ] as const satisfies readonly (keyof TrainConfig)[];
+
+/** What runs did before there was the option. */
+const BEFORE: Readonly<Record<string, unknown>> = { optim: "adamw_torch" };
 
 /** The run a checkpoint belongs to: its fixed options, and digests of its tokens and base model. */
 export interface RunIdentity {
@@ -131,10 +135,11 @@ async function sha256(content: BufferSource): Promise<string> {
 
 /** Throws {@linkcode ConfigError} naming every difference between a checkpoint's run and this one. */
 export function checkIdentity(saved: RunIdentity, present: RunIdentity, checkpoint: string): void {
+  const before: Readonly<Record<string, unknown>> = { ...BEFORE, ...saved.options };
   const issues = FIXED
-    .filter((name) => JSON.stringify(saved.options[name]) !== JSON.stringify(present.options[name]))
+    .filter((name) => JSON.stringify(before[name]) !== JSON.stringify(present.options[name]))
     .map((name) =>
-      `${checkpoint} was made with --${name} ${JSON.stringify(saved.options[name])}, ` +
+      `${checkpoint} was made with --${name} ${JSON.stringify(before[name])}, ` +
       `not ${JSON.stringify(present.options[name])}; resume with the same, or start a new run`
     );
   if (saved.data !== present.data) {

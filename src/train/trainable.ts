@@ -53,7 +53,9 @@ export async function makeTrainable(model: Model, config: TrainConfig): Promise<
   const trainable: Trainable = {
     device: scope.device,
     parameters,
-    moments: createMoments(scope, parameters),
+    moments: createMoments(scope, parameters, {
+      kind: config.optim === "adamw_torch" ? "f32" : "8bit",
+    }),
     weightsFile: adapter ? ADAPTER_WEIGHTS_FILE : MODEL_WEIGHTS_FILE,
     writeTo: (directory) => adapter ? adapter.writeTo(directory) : writeModel(model, directory),
   };

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FormatError, ShapeError } from "../../src/errors.ts";
 import { openFile } from "../../src/formats/byte_source.ts";
-import { dynamicMap, NF4_CODES } from "../../src/formats/nf4.ts";
+import { dynamicMap } from "../../src/formats/dynamic_map.ts";
+import { NF4_CODES } from "../../src/formats/nf4.ts";
 import {
   dequantizeNf4,
   doubleDequantize,
@@ -35,7 +36,7 @@ function assertSameBits(actual: Float32Array, expected: Float32Array, message: s
 sharedTest("the tables equal those of bitsandbytes", (path) => {
   const tables = JSON.parse(Deno.readTextFileSync(path("golden/bnb-nf4/tables.json")));
   assertEquals([...NF4_CODES], tables.nf4_code);
-  assertEquals([...dynamicMap()], tables.dynamic_map_signed_8bit);
+  assertEquals([...dynamicMap({ signed: true })], tables.dynamic_map_signed_8bit);
 });
 
 for (const name of CASES) {
@@ -56,7 +57,11 @@ for (const name of CASES) {
     assertEquals(nested.nestedOffset, state.nested?.offset, "nested offset");
     assertEquals(nested.absmax, await read("dq.weight.absmax"), "absmax in 8 bits");
     assertSameBits(nested.nestedAbsmax, await readF32("dq.weight.nested_absmax"), "nested absmax");
-    assertSameBits(dynamicMap(), await readF32("dq.weight.nested_quant_map"), "map");
+    assertSameBits(
+      dynamicMap({ signed: true }),
+      await readF32("dq.weight.nested_quant_map"),
+      "map",
+    );
 
     const absmax = doubleDequantize(nested);
     assertSameBits(absmax, await readF32("dq.absmax_dequant"), "absmax restored");
@@ -154,7 +159,7 @@ Deno.test("the error on normal values is the one bitsandbytes' own tests expect"
 });
 
 Deno.test("double quantisation moves an absmax by at most half the widest gap of the map", () => {
-  const map = dynamicMap();
+  const map = dynamicMap({ signed: true });
   const widest = Math.max(...map.slice(1).map((value, i) => value - map[i]));
   const absmax = normal(1000).map((value) => Math.abs(value) + 2);
   const nested = doubleQuantize(absmax);

@@ -10,6 +10,7 @@ from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer
 from transformers import MistralConfig, MistralForCausalLM
 
+from make_adamw import make_adamw_8bit
 from make_nf4 import make_checkpoint, make_vectors
 from make_sampling import make_sampling
 from reference import (
@@ -164,6 +165,8 @@ QLORA = {
     "targets": LINEARS, "rslora": False, "steps": 10, "lr": 0.02, "warmup": 2, "sched": "cosine",
     "weight_decay": 0.0,
 }
+# Its matrices have fewer than 256 elements, so that each is one short block.
+QLORA_8BIT = {**QLORA, "optim": "adamw_8bit", "min_8bit_size": 1}
 FULL = {
     **CURVE, "method": "full", "quantization": "none", "steps": 6, "lr": 0.003, "warmup": 1,
     "sched": "linear", "weight_decay": 0.01,
@@ -180,7 +183,8 @@ def make_curve(name, config, tokenizer):
             r=config["r"], lora_alpha=config["alpha"], lora_dropout=config["lora_dropout"],
             use_rslora=config["rslora"], target_modules=config["targets"], task_type="CAUSAL_LM",
         ))
-        save_adapter(model, folder / "init_adapter")
+        if "optim" not in config:  # the 8-bit curve starts as the other does
+            save_adapter(model, folder / "init_adapter")
     examples, held_out = (
         [encode(tokenizer, record, config["completion_only"]) for record in read_jsonl(TINY / file)]
         for file in ("train.jsonl", "val.jsonl")
@@ -192,7 +196,7 @@ def make_curve(name, config, tokenizer):
             name: grad for name, grad in gradients.items() if "lora_B" in name  # B = 0: those of A are 0
         })
 
-    history = train(model, examples, config, save_gradients if lora else None)
+    history = train(model, examples, config, save_gradients if lora and "optim" not in config else None)
     if lora:
         save_adapter(model, folder / "final_adapter")
     else:
@@ -223,7 +227,9 @@ def main():
     make_sampling(TINY / "sampling.json")
     make_lora(tokenizer, records)
     make_curve("qlora-curve", QLORA, tokenizer)
+    make_curve("qlora-curve-8bit", QLORA_8BIT, tokenizer)
     make_curve("full-curve", FULL, tokenizer)
+    make_adamw_8bit(TINY / "adamw_8bit.safetensors")
     total = sum(path.stat().st_size for path in TINY.rglob("*") if path.is_file())
     print(f"{total} bytes in {TINY}", file=sys.stderr)
 

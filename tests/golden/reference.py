@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bitsandbytes.functional as bnb
 import torch
+from bitsandbytes.optim import AdamW8bit
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch.nn import functional as F
@@ -137,13 +138,15 @@ def train(model, examples, config, after_first_gradient=None):
     AdamW(0.9, 0.999, 1e-8); decay on matrices only, which is what the HF Trainer does to a Mistral.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config["weight_decay"]},
-            {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0},
-        ],
-        lr=config["lr"], betas=(0.9, 0.999), eps=1e-8,
-    )
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config["weight_decay"]},
+        {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    settings = {"lr": config["lr"], "betas": (0.9, 0.999), "eps": 1e-8}
+    if config.get("optim") == "adamw_8bit":
+        optimizer = AdamW8bit(groups, **settings, min_8bit_size=config["min_8bit_size"])
+    else:
+        optimizer = torch.optim.AdamW(groups, **settings)
     schedule = SCHEDULES[config["sched"]](optimizer, config["warmup"], config["steps"])
     history = []
     position = 0

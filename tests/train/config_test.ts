@@ -38,6 +38,7 @@ Deno.test("the defaults of the train task", () => {
     gradient_accumulation_steps: 4,
     early_stopping_patience: 0,
     learning_rate: 2e-4,
+    optim: "adamw_torch",
     lr_scheduler_type: "linear",
     warmup_steps: 0,
     weight_decay: 0,

@@ -49,6 +49,21 @@ for (const method of ["qlora", "lora", "full"] as const) {
   }
 }
 
+Deno.test("8-bit moments take what was planned, which is less", async () => {
+  using folder = tempFolder();
+  const options: Partial<TrainConfig> = { lora_r: 512, max_steps: 2, val_path: null };
+  const config = await tinyConfig(folder, { ...options, optim: "adamw_8bit" });
+  await checkPlan(config);
+  const optimizerOf = async (config: TrainConfig) => {
+    using planned = await planTraining(await testDevice(), config);
+    return planned.plan.optimizer;
+  };
+  // Gradients are a third of it with f32 moments, and stay.
+  const ratio = await optimizerOf(config) /
+    await optimizerOf({ ...config, optim: "adamw_torch" });
+  assert(ratio > 0.45 && ratio < 0.55, `${ratio}`);
+});
+
 Deno.test("a bitsandbytes checkpoint takes what was planned", async () => {
   using folder = tempFolder();
   const base_model = await goldenBase(folder("base"), "base-bnb-4bit");

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ConfigError, FormatError, TrainingError } from "../../src/errors.ts";
+import { openFile } from "../../src/formats/byte_source.ts";
+import { openSafetensors } from "../../src/formats/safetensors.ts";
 import {
   checkpointPath,
   listCheckpoints,
@@ -20,6 +22,8 @@ import {
 } from "./support.ts";
 import { shortRecords, writeJsonl } from "./tiny.ts";
 
+const OPTIMIZER = "optimizer.safetensors";
+
 /** Everything of a run that does not depend on the clock. */
 async function outcome(config: TrainConfig, events: readonly TrainEvent[]) {
   const [{ metrics, path }] = eventsOf(events, "end");
@@ -28,7 +32,7 @@ async function outcome(config: TrainConfig, events: readonly TrainEvent[]) {
   const { state } = await readCheckpointState(last);
   return {
     weights: await Deno.readFile(join(path, weights)),
-    optimizer: await Deno.readFile(join(last, "optimizer.safetensors")),
+    optimizer: await Deno.readFile(join(last, OPTIMIZER)),
     train_loss: metrics.train_loss,
     eval_loss: metrics.eval_loss,
     log: metrics.log_history.map(({ tokens_per_second: _, ...entry }) => entry),
@@ -37,12 +41,24 @@ async function outcome(config: TrainConfig, events: readonly TrainEvent[]) {
   };
 }
 
-for (const [method, max_steps, stops] of [["qlora", 8, [3, 5]], ["full", 4, [3]]] as const) {
+const WHOLE_AND_PARTS: readonly {
+  readonly options: Partial<TrainConfig> & { readonly max_steps: number };
+  readonly stops: readonly number[];
+}[] = [
+  { options: { method: "qlora", max_steps: 8 }, stops: [3, 5] },
+  { options: { method: "full", max_steps: 4 }, stops: [3] },
+  // So large a rank that the matrices are kept in 8 bits.
+  { options: { method: "qlora", optim: "adamw_8bit", lora_r: 256, max_steps: 4 }, stops: [2] },
+  { options: { method: "full", optim: "adamw_8bit", max_steps: 4 }, stops: [3] },
+];
+
+for (const { options: { max_steps, ...others }, stops } of WHOLE_AND_PARTS) {
   gpuTest(
-    `${method}: ${max_steps} steps at once equal a run that stops after ${stops.join(" and ")}`,
+    `${others.method} ${others.optim ?? "adamw_torch"}: ${max_steps} steps at once equal a run ` +
+      `that stops after ${stops.join(" and ")}`,
     async (folder) => {
       const options: Partial<TrainConfig> = {
-        method,
+        ...others,
         max_steps,
         gradient_accumulation_steps: 2,
         logging_steps: 2,
@@ -63,6 +79,9 @@ for (const [method, max_steps, stops] of [["qlora", 8, [3, 5]], ["full", 4, [3]]
       assertEquals(start.resumedFrom, checkpointPath(parts.output_dir, stops.at(-1)!));
       assertEquals(eventsOf(events, "step")[0].step, stops.at(-1)! + 1);
       assertEquals(await outcome(parts, events), expected);
+      using file = await openFile(join(checkpointPath(whole.output_dir, max_steps), OPTIMIZER));
+      const kept = [...(await openSafetensors(file)).tensors.values()];
+      assertEquals(kept.some(({ dtype }) => dtype === "U8"), others.optim !== undefined);
 
       // Once more, when all is done: nothing is trained, and the result is written again.
       await Deno.remove(eventsOf(events, "end")[0].path, { recursive: true });

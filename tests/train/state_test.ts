@@ -132,6 +132,7 @@ Deno.test("each option that decides what a step computes is checked", async () =
     per_device_train_batch_size: 3,
     gradient_accumulation_steps: 3,
     neftune_noise_alpha: 3,
+    optim: "adamw_8bit",
   };
   for (const [name, value] of Object.entries(changes)) {
     const present = await identityOf(configOf({ [name]: value }), EXAMPLES);
@@ -139,6 +140,14 @@ Deno.test("each option that decides what a step computes is checked", async () =
     assertEquals(error.issues.length, 1);
     assert(error.message.includes(`--${name} `), error.message);
   }
+});
+
+Deno.test("a run from before there was an option continues with what it did then", async () => {
+  const { options: { optim: _, ...options }, ...rest } = await identityOf(configOf(), EXAMPLES);
+  checkIdentity({ ...rest, options }, await identityOf(configOf(), EXAMPLES), "c");
+  const present = await identityOf(configOf({ optim: "adamw_8bit" }), EXAMPLES);
+  const error = assertThrows(() => checkIdentity({ ...rest, options }, present, "c"), ConfigError);
+  assert(error.message.startsWith('c was made with --optim "adamw_torch", not "adamw_8bit";'));
 });
 
 Deno.test("a run may continue with other steps, folders and reports", async () => {
