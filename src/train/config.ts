@@ -166,7 +166,7 @@ export const trainSchema = z.object({
   smoke: flag(false)
     .meta(
       mode(
-        "Train the small base model of the project on generated rows, and show what it learns: needs no file and no network.",
+        "Train the project's small base model, and ask it before and after: needs no file and no network.",
       ),
     ),
   ...commonFields,
