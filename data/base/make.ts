@@ -1,7 +1,7 @@
 /**
  * Makes the small base model beside this file: its texts, its tokenizer, and its weights, which the
- * project's own engine trains from random ones. The same files come out each time on the same machine;
- * a run that was interrupted goes on from its last checkpoint in outputs/base.
+ * project's own engine trains from random ones. A run that was interrupted goes on from its last
+ * checkpoint in outputs/base.
  *
  *     deno run -A data/base/make.ts
  * @module
@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { formatCount, formatLoss } from "../../src/cli/format.ts";
 import { TEXT_TO_SQL_INSTRUCTION } from "../../src/data/question.ts";
 import { random } from "../../src/data/random.ts";
-import { isTextRecord, type TrainingRecord } from "../../src/data/record.ts";
+import { isTextRecord, type TrainingRecord, writeRecords } from "../../src/data/record.ts";
 import { pretrainingTexts, type TextOptions } from "../../src/data/synthetic/texts.ts";
 import type { Device } from "../../src/device/device.ts";
 import { openDevice } from "../../src/device/open.ts";
@@ -19,6 +19,7 @@ import { writeDirectoryAtomic, writeFileAtomic } from "../../src/formats/atomic.
 import { openCheckpoint } from "../../src/formats/checkpoint.ts";
 import { encodeBf16 } from "../../src/formats/half.ts";
 import { type SafetensorsEntry, writeSafetensors } from "../../src/formats/safetensors.ts";
+import { parseModelConfig } from "../../src/model/config.ts";
 import { randomWeights } from "../../src/model/random_weights.ts";
 import { formatPrompt } from "../../src/text/prompt.ts";
 import { type TokenizerFiles, trainBpe } from "../../src/text/train_bpe.ts";
@@ -117,8 +118,10 @@ async function make(): Promise<void> {
   const val_path = join(outputs, "val.jsonl");
   await writeRecords(val_path, first.slice(0, HELD_OUT));
   let model = join(outputs, "start");
+  const sizes = parseModelConfig(CONFIG, "config.json");
+  const weights = randomWeights(sizes, { seed: SEED, spread: CONFIG.initializer_range });
   await writeDirectoryAtomic(model, async (folder) => {
-    await writeSafetensors(join(folder, "model.safetensors"), randomWeights(CONFIG, SEED));
+    await writeSafetensors(join(folder, "model.safetensors"), weights);
     await writeModelFiles(folder, tokenizer);
   });
   const device = await openDevice();
@@ -197,9 +200,4 @@ async function writeModelFiles(folder: string, { tokenizer, config }: TokenizerF
   for (const [i, value] of [CONFIG, tokenizer, config].entries()) {
     await writeFileAtomic(join(folder, MODEL_FILES[i]), JSON.stringify(value, null, 1) + "\n");
   }
-}
-
-async function writeRecords(path: string, records: readonly TrainingRecord[]): Promise<void> {
-  await Deno.mkdir(outputs, { recursive: true });
-  await writeFileAtomic(path, records.map((record) => JSON.stringify(record) + "\n").join(""));
 }

@@ -3,7 +3,9 @@
  * SQL), or plain `text`, the language-modelling format of TRL.
  * @module
  */
+import { dirname } from "node:path";
 import { FormatError, type FormatLocation } from "../errors.ts";
+import { writeFileAtomic } from "../formats/atomic.ts";
 import { readJsonl } from "./jsonl.ts";
 
 /** One training example as it stands in the data file. */
@@ -146,6 +148,15 @@ async function readAs<T>(
     );
   }
   return records;
+}
+
+/** Writes records as JSONL; the folder is made where it is not there. */
+export async function writeRecords(
+  path: string,
+  records: readonly TrainingRecord[],
+): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await writeFileAtomic(path, records.map((record) => JSON.stringify(record) + "\n").join(""));
 }
 
 function fault(location: FormatLocation, what: string, remedy: string): FormatError {

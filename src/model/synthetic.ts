@@ -11,6 +11,7 @@ import { encodeBf16 } from "../formats/half.ts";
 import { writeShards } from "../formats/shards.ts";
 import { watcher, type WatchOptions } from "../formats/watch.ts";
 import { type ModelConfig, parseModelConfig } from "./config.ts";
+import { tensorShapes } from "./tensor_shapes.ts";
 
 /** config.json of Mistral-7B-v0.1. */
 const MISTRAL_7B_JSON = {
@@ -89,33 +90,7 @@ export function syntheticCheckpoint(config: ModelConfig, seed: number): Checkpoi
 }
 
 function tensorsOf(config: ModelConfig): CheckpointTensor[] {
-  const { hiddenSize, intermediateSize, heads, kvHeads, headSize, vocabularySize } = config;
-  const tensor = (path: string, ...shape: number[]): CheckpointTensor => ({
-    name: `${path}.weight`,
-    dtype: "BF16",
-    shape,
-    file: "synthetic",
-  });
-  const layers = Array.from({ length: config.layers }, (_, i) => {
-    const path = `model.layers.${i}`;
-    return [
-      tensor(`${path}.input_layernorm`, hiddenSize),
-      tensor(`${path}.self_attn.q_proj`, heads * headSize, hiddenSize),
-      tensor(`${path}.self_attn.k_proj`, kvHeads * headSize, hiddenSize),
-      tensor(`${path}.self_attn.v_proj`, kvHeads * headSize, hiddenSize),
-      tensor(`${path}.self_attn.o_proj`, hiddenSize, heads * headSize),
-      tensor(`${path}.post_attention_layernorm`, hiddenSize),
-      tensor(`${path}.mlp.gate_proj`, intermediateSize, hiddenSize),
-      tensor(`${path}.mlp.up_proj`, intermediateSize, hiddenSize),
-      tensor(`${path}.mlp.down_proj`, hiddenSize, intermediateSize),
-    ];
-  });
-  return [
-    tensor("model.embed_tokens", vocabularySize, hiddenSize),
-    ...layers.flat(),
-    tensor("model.norm", hiddenSize),
-    ...(config.tieWordEmbeddings ? [] : [tensor("lm_head", vocabularySize, hiddenSize)]),
-  ];
+  return tensorShapes(config).map((tensor) => ({ ...tensor, dtype: "BF16", file: "synthetic" }));
 }
 
 const isVector = ({ shape }: CheckpointTensor) => shape.length === 1;

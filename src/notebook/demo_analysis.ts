@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { demoFolder, demoSplits } from "../data/demo.ts";
-import { writeFileAtomic } from "../formats/atomic.ts";
+import { writeRecords } from "../data/record.ts";
 import { runEval } from "./eval_task.ts";
 import type { SendDisplay } from "./kernel.ts";
 import type { Notebook } from "./notebook.ts";
@@ -75,6 +75,6 @@ export async function demoAnalysis(
 /** Writes `count` records that no run is trained on, and returns `path`. */
 async function writeQuestions(path: string, count: number): Promise<string> {
   const { test } = demoSplits({ seed: SEED, train: 0, validation: 0, test: count });
-  await writeFileAtomic(path, test.map((record) => JSON.stringify(record) + "\n").join(""));
+  await writeRecords(path, test);
   return path;
 }

@@ -6,8 +6,7 @@
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { demoSplits } from "../data/demo.ts";
-import type { InstructionRecord } from "../data/record.ts";
-import { writeFileAtomic } from "../formats/atomic.ts";
+import { type InstructionRecord, writeRecords } from "../data/record.ts";
 import type { TrainConfig } from "./config.ts";
 
 const VAL_ROWS = 32;
@@ -68,9 +67,4 @@ function trainRows(config: TrainConfig): number {
   const perStep = config.per_device_train_batch_size * config.gradient_accumulation_steps;
   const wanted = config.max_steps > 0 ? config.max_steps * perStep : MAX_TRAIN_ROWS;
   return Math.min(wanted, config.max_train_samples ?? MAX_TRAIN_ROWS, MAX_TRAIN_ROWS);
-}
-
-async function writeRecords(path: string, records: readonly InstructionRecord[]): Promise<void> {
-  await Deno.mkdir(join(path, ".."), { recursive: true });
-  await writeFileAtomic(path, records.map((record) => JSON.stringify(record) + "\n").join(""));
 }
