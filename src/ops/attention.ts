@@ -8,6 +8,7 @@ import type { Device } from "../device/device.ts";
 import { Kernel } from "../device/kernel.ts";
 import { expectShape, type Scope, type Tensor } from "../device/tensor.ts";
 import { attentionDecode, type DecodingRows } from "./attention_decode.ts";
+import { attentionBySubgroups, runsBySubgroups } from "./attention_subgroup.ts";
 import { product, type ProductOptions, transposedProduct } from "./gemm.ts";
 import { packRows } from "./pack_rows.ts";
 import { packDense } from "./panels.ts";
@@ -54,6 +55,9 @@ export function attention(
   const sizes = checkShapes(q, k, v, rows);
   if (rows.decoding && !tape.recording && sizes.headSize % 4 === 0) {
     return attentionDecode(tape, { q, k, v }, rows.decoding);
+  }
+  if (runsBySubgroups(tape.device, { q, k, v }, rows)) {
+    return attentionBySubgroups(tape, { q, k, v }, rows);
   }
   const o = tape.output(q.shape, "attention");
   for (const tile of tilesOf(rows, sizes)) {

@@ -80,6 +80,12 @@ const CASES: {
   { lengths: [3, 1], heads: 4, kvHeads: 1, headSize: 128, window: 3 },
   { lengths: [4, 3], heads: 2, kvHeads: 1, headSize: 6 },
   { lengths: [6], heads: 2, kvHeads: 2, headSize: 3, window: 3 },
+  { lengths: [1], heads: 1, kvHeads: 1, headSize: 32 },
+  { lengths: [8, 1, 3], heads: 3, kvHeads: 1, headSize: 32 },
+  { lengths: [11, 2], heads: 4, kvHeads: 2, headSize: 32 },
+  { lengths: [10, 18], heads: 2, kvHeads: 1, headSize: 32, window: 1 },
+  { lengths: [18], heads: 2, kvHeads: 2, headSize: 32, window: 5 },
+  { lengths: [9, 17], heads: 1, kvHeads: 1, headSize: 32, window: 9 },
 ];
 
 for (const { lengths, heads, kvHeads, headSize, window = null } of CASES) {

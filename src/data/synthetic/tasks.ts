@@ -32,9 +32,15 @@ const TASKS: readonly Make[] = [
   nameValues,
 ];
 
+const MEANING_TASKS: readonly Make[] = [nameConditions, nameConditions, nameResult];
+
+/** What a task is about: what stands in schema and question, or what the question means. */
+export type TaskKind = "reading" | "meaning";
+
 /** A task about the schema that is shown for a pair and its question. */
-export function readingTask(rng: Random, pair: Pair): Task {
-  const { instruction, output } = pick(rng, TASKS)(rng, pair);
+export function schemaTask(rng: Random, pair: Pair, kind: TaskKind = "reading"): Task {
+  const tasks = kind === "reading" ? TASKS : MEANING_TASKS;
+  const { instruction, output } = pick(rng, tasks)(rng, pair);
   const ddl = formatDdl(schemaOf(pair.database, pair.shown), { style: "compact" });
   return { instruction, input: schemaQuestion(ddl, pair.question), output };
 }
@@ -84,6 +90,77 @@ function nameValues(rng: Random, { question, sql }: Pair) {
     .filter((value) => value !== "" && question.includes(value));
   const inOrder = [...new Set(values)].sort((a, b) => question.indexOf(a) - question.indexOf(b));
   return { instruction, output: inOrder.length > 0 ? inOrder.join(", ") : "none" };
+}
+
+const LITERAL = `'(?:[^']|'')*'|\\d[\\d.]*`;
+const CONDITION = new RegExp(
+  `([\\w."]+)\\)? (=|<>|<=|>=|<|>|LIKE|BETWEEN|IN|IS NULL)` +
+    `(?: (?:(${LITERAL})(?: AND (${LITERAL}))?|\\(((?:(?:${LITERAL})(?:, )?)+)\\)))?`,
+  "g",
+);
+
+const COMPARISONS: Readonly<Record<string, string>> = {
+  "=": "is",
+  "<>": "is not",
+  "<": "below",
+  ">": "above",
+  "<=": "at most",
+  ">=": "at least",
+};
+
+/** The conditions of a question in plain words that are always the same, however it puts them. */
+function nameConditions(rng: Random, pair: Pair) {
+  const instruction = say(
+    rng,
+    "(Which conditions does the question have?|Name the conditions of the question.)",
+  );
+  const found = pair.sql.matchAll(CONDITION);
+  const conditions = Array.from(found).flatMap(([, name, operator, first, last, list]) => {
+    if (operator === "IS NULL") return [`${name} is missing`];
+    if (list) return [`${name} is ${list.split(", ").map(plain).join(" or ")}`];
+    // What is compared with a column or with another query has no value.
+    if (first === undefined) return [];
+    const value = plain(first);
+    if (operator === "BETWEEN") return [`${name} from ${value} to ${plain(last)}`];
+    if (operator === "LIKE") return [`${name} ${likeWords(value)}`];
+    return [`${name} ${COMPARISONS[operator]} ${value}`];
+  });
+  return conditions.length > 0
+    ? { instruction, output: conditions.join(", ") }
+    : nameResult(rng, pair);
+}
+
+function plain(literal: string): string {
+  return literal.startsWith("'") ? literal.slice(1, -1).replaceAll("''", "'") : literal;
+}
+
+function likeWords(pattern: string): string {
+  const text = pattern.replaceAll("%", "");
+  if (pattern.startsWith("%")) return pattern.endsWith("%") ? `contains ${text}` : `ends ${text}`;
+  return `begins ${text}`;
+}
+
+const SUMMARIES: Readonly<Record<string, string>> = {
+  AVG: "average",
+  MAX: "highest",
+  MIN: "lowest",
+  SUM: "total",
+};
+
+/** What a question wants to know, in plain words. */
+function nameResult(rng: Random, { sql }: Pair) {
+  const instruction = say(rng, "(What does the question ask for?|Name what is asked for.)");
+  const [, list] = sql.match(/^SELECT (?:DISTINCT )?(.*?) FROM /) ?? [];
+  const output = list.split(/, (?![^(]*\))/).map((item) => {
+    const [, name, argument] = item.match(/^(\w+)\((.*)\)$/) ?? [];
+    if (name === undefined) return item;
+    if (name === "strftime") {
+      return `${item.includes("%m") ? "month" : "year"} of ${argument.split(", ")[1]}`;
+    }
+    if (name !== "COUNT") return `${SUMMARIES[name]} ${argument}`;
+    return argument === "*" ? "number" : `number of ${argument.replace("DISTINCT", "different")}`;
+  }).join(", ");
+  return { instruction, output };
 }
 
 /** The tables of `shown` that a query names. */

@@ -8,7 +8,7 @@ import { formatDdl, formatValue } from "../../sql/ddl.ts";
 import { type Random, random } from "../random.ts";
 import { demoDatabases, smallDatabase } from "./databases.ts";
 import { chance, indefinite, listed, pick, plural, sample, say } from "./english.ts";
-import { readingTask, type Task } from "./tasks.ts";
+import { schemaTask, type Task } from "./tasks.ts";
 import { inventWord } from "./invented.ts";
 import { type Pair, syntheticPairs } from "./pairs.ts";
 import { schemaOf } from "./record.ts";
@@ -37,6 +37,8 @@ export interface TextOptions {
   readonly count?: number;
   /** Of a hundred, so many are tasks. Default 20. */
   readonly tasks?: number;
+  /** Of a hundred tasks, so many ask what a question means. Default 0. */
+  readonly meanings?: number;
   /** Of a hundred texts, so many are followed by their own copy. Default 33. */
   readonly copies?: number;
   /** Of a hundred, so many are a few words in a row, again and again. Default 0. */
@@ -65,7 +67,7 @@ const WRITER_LIST = WRITERS.flatMap(([weight, kind, write]) =>
 
 /** Makes texts one by one, the same for the same options on every machine. */
 export function* pretrainingTexts(
-  { seed, count = Infinity, tasks = 20, copies = 33, repeats = 0 }: TextOptions,
+  { seed, count = Infinity, tasks = 20, meanings = 0, copies = 33, repeats = 0 }: TextOptions,
 ): Generator<PretrainingText, void, undefined> {
   const words = repeats > 0 ? wordsOf({ seed, tasks, copies: 0 }) : [];
   const rng = random(seed, "pretraining texts");
@@ -84,7 +86,8 @@ export function* pretrainingTexts(
     }
     const { value: pair } = pairs.next();
     if (chance(rng, tasks)) {
-      yield { kind: "task", task: readingTask(rng, pair!) };
+      const kind = meanings > 0 && chance(rng, meanings) ? "meaning" : "reading";
+      yield { kind: "task", task: schemaTask(rng, pair!, kind) };
       continue;
     }
     const { kind, write } = pick(rng, WRITER_LIST);

@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { random } from "../../../src/data/random.ts";
 import { syntheticPairs } from "../../../src/data/synthetic/pairs.ts";
-import { readingTask } from "../../../src/data/synthetic/tasks.ts";
+import { schemaTask } from "../../../src/data/synthetic/tasks.ts";
 
 const rng = random(1, "tasks");
 const tasks = [...syntheticPairs({ split: "train", seed: 1, count: 1500 })]
-  .map((pair) => ({ pair, ...readingTask(rng, pair) }));
+  .map((pair) => ({ pair, ...schemaTask(rng, pair) }));
 const about = (words: RegExp) => tasks.filter(({ instruction }) => words.test(instruction));
 
 Deno.test("tasks: the input is the schema that is shown and the question", () => {
