@@ -69,19 +69,35 @@ function remedy({ os }: JupyterMachine): string {
  * Installs the Deno kernel unless Jupyter has one whose Deno is still there: one that npx brought can be
  * gone. Throws {@linkcode ToolError} where that fails.
  */
-export async function ensureKernel(machine: JupyterMachine, { program }: Jupyter): Promise<void> {
-  const listed = await machine.run([program, "kernelspec", "list", "--json"]);
-  const deno = listed?.success ? kernelProgram(listed.stdout) : null;
-  if (deno !== null && await machine.exists(deno)) return;
+export async function ensureKernel(machine: JupyterMachine, jupyter: Jupyter): Promise<void> {
+  if (await hasKernel(machine, jupyter)) return;
   const install = [machine.deno, "jupyter", "--install", "--force"];
   machine.say(`Installing the Deno kernel: ${install.join(" ")}`);
-  const installed = await machine.run(install);
-  if (installed?.success) return;
-  const reason = installed?.stderr.trim() ?? "it is not there";
+  const { stdout, stderr } = await installWith(machine, install);
+  if (await hasKernel(machine, jupyter)) return;
+  // Deno installs into the home folder, and Jupyter may look elsewhere (JUPYTER_DATA_DIR).
+  const [, folder] = / at (.*[\\/]kernels[\\/]deno)\b/.exec(`${stdout}\n${stderr}`) ?? [];
+  const copy = [jupyter.program, "kernelspec", "install", "--user", "--replace", "--name", "deno"];
+  await installWith(machine, [...copy, folder ?? "FOLDER"]);
+}
+
+async function installWith(
+  machine: JupyterMachine,
+  command: readonly string[],
+): Promise<ProgramResult> {
+  const result = await machine.run(command);
+  if (result?.success) return result;
+  const reason = result?.stderr.trim() ?? "it is not there";
   throw new ToolError(
-    `Cannot install the Deno kernel: ${reason}; run ${install.join(" ")}`,
-    machine.deno,
+    `Cannot install the Deno kernel: ${reason}; run ${command.join(" ")}`,
+    command[0],
   );
+}
+
+async function hasKernel(machine: JupyterMachine, { program }: Jupyter): Promise<boolean> {
+  const listed = await machine.run([program, "kernelspec", "list", "--json"]);
+  const deno = listed?.success ? kernelProgram(listed.stdout) : null;
+  return deno !== null && await machine.exists(deno);
 }
 
 /** The Deno of the kernel "deno" in what `jupyter kernelspec list --json` says; null without one. */

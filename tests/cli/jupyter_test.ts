@@ -63,12 +63,33 @@ Deno.test("the kernel is installed where there is none, or its Deno is gone", as
   const present = pretend({ [LIST]: specs(["/opt/old"]) }, { files: ["/opt/old"] });
   await ensureKernel(present.machine, LAB);
   assertEquals([present.ran, present.said], [[LIST], []]);
+  const folder = "/home/me/.local/share/jupyter/kernels/deno";
+  const installed = `✅ Deno kernelspec installed successfully at ${folder}.`;
   for (const listed of [specs(["/opt/gone"]), "{}", "no JSON"]) {
-    const { machine, ran, said } = pretend({ [LIST]: listed, [INSTALL]: "" });
-    await ensureKernel(machine, LAB);
-    assertEquals([ran, said.length], [[LIST, INSTALL], 1]);
+    const answers: Record<string, string> = { [LIST]: listed, [INSTALL]: installed };
+    const { machine, ran, said } = pretend(answers, { files: ["/opt/deno"] });
+    await ensureKernel({
+      ...machine,
+      run(command) {
+        if (command.join(" ") === INSTALL) answers[LIST] = specs(["/opt/deno"]);
+        return machine.run(command);
+      },
+    }, LAB);
+    assertEquals([ran, said.length], [[LIST, INSTALL, LIST], 1]);
   }
   const failing = pretend({ [LIST]: "{}" });
   const error = await assertRejects(() => ensureKernel(failing.machine, LAB), ToolError);
   assertStringIncludes(error.message, INSTALL);
+});
+
+Deno.test("a kernel that Deno put where this Jupyter does not look is copied to where it does", async () => {
+  const folder = "/home/me/My Files/jupyter/kernels/deno";
+  const copy = `jupyter kernelspec install --user --replace --name deno ${folder}`;
+  const installed = `✅ Deno kernelspec installed successfully at ${folder}.\n`;
+  const elsewhere = pretend({ [LIST]: "{}", [INSTALL]: installed, [copy]: "" });
+  await ensureKernel(elsewhere.machine, LAB);
+  assertEquals(elsewhere.ran, [LIST, INSTALL, LIST, copy]);
+  const failing = pretend({ [LIST]: "{}", [INSTALL]: installed });
+  const error = await assertRejects(() => ensureKernel(failing.machine, LAB), ToolError);
+  assertStringIncludes(error.message, copy);
 });
