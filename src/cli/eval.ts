@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type AnswerLog, openAnswerLog } from "../eval/answers.ts";
 import type { Benchmark, BenchmarkName } from "../eval/benchmark.ts";
 import { checkComparable } from "../eval/compare.ts";
-import { evaluate } from "../eval/evaluate.ts";
+import { evaluate, followEvaluation } from "../eval/evaluate.ts";
 import { openBenchmark } from "../eval/open.ts";
 import { readPredictions } from "../eval/predictions.ts";
 import { writeRun } from "../eval/report/write.ts";
@@ -109,16 +109,14 @@ async function askModel(benchmark: Benchmark, context: Context): Promise<Result>
 async function follow(events: ReturnType<typeof evaluate>, progress: Progress) {
   let done = 0;
   try {
-    for await (const event of events) {
-      if (event.type === "end") return event;
+    return await followEvaluation(events, (event) => {
       progress.event(event);
       if (event.type === "score") progress.update({ step: ++done });
       else if (event.answered > 0 && event.answered < event.total) {
         progress.log(`${event.answered} of ${event.total} are answered already`);
       }
-    }
+    });
   } finally {
     progress.done();
   }
-  throw new TypeError("Cannot finish: the evaluation ended without its last event");
 }

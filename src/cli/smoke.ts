@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { InstructionRecord } from "../data/record.ts";
 import { webgpuPredictor } from "../eval/backends/webgpu.ts";
 import { openDemoRecords } from "../eval/demo.ts";
-import { evaluate } from "../eval/evaluate.ts";
+import { evaluate, followEvaluation } from "../eval/evaluate.ts";
 import { percent } from "../eval/report/report.ts";
 import { writeRun } from "../eval/report/write.ts";
 import type { ScoredPrediction } from "../eval/scored.ts";
@@ -56,31 +56,26 @@ export async function askDemoQuestions(
   progress.log(`\nAsking the ${name} model ${questions.length} questions`);
   let done = 0;
   try {
-    for await (const event of evaluate(benchmark, { answers: [], predictor, log: null }, signal)) {
-      if (event.type === "score") progress.update({ step: ++done });
-      if (event.type !== "end") continue;
-      const { predictions, seconds, tokens } = event;
-      const report = await makeReport(
-        {
-          name,
-          predictions,
-          generation: seconds === null || tokens === null ? null : { seconds, tokens },
-        },
-        { benchmark, seed, baseline: before ?? null, options: config },
-      );
-      const folder = join(output_dir, "eval", name);
-      await Deno.mkdir(folder, { recursive: true });
-      await writeRun(folder, report, predictions);
-      const { right, total } = report.metrics.exec!;
-      progress.event({ type: "accuracy", model: name, right, total, folder });
-      progress.done();
-      progress.log(`${right} of ${total} right (${percent(right / total)})`);
-      return { name, predictions };
-    }
+    const { predictions, seconds, tokens } = await followEvaluation(
+      evaluate(benchmark, { answers: [], predictor, log: null }, signal),
+      ({ type }) => type === "score" && progress.update({ step: ++done }),
+    );
+    const generation = seconds === null || tokens === null ? null : { seconds, tokens };
+    const report = await makeReport(
+      { name, predictions, generation },
+      { benchmark, seed, baseline: before ?? null, options: config },
+    );
+    const folder = join(output_dir, "eval", name);
+    await Deno.mkdir(folder, { recursive: true });
+    await writeRun(folder, report, predictions);
+    const { right, total } = report.metrics.exec!;
+    progress.event({ type: "accuracy", model: name, right, total, folder });
+    progress.done();
+    progress.log(`${right} of ${total} right (${percent(right / total)})`);
+    return { name, predictions };
   } finally {
     progress.done();
   }
-  throw new TypeError("Cannot finish: the evaluation ended without its last event");
 }
 
 /** Both accuracies, and some questions with the answers before and after. */

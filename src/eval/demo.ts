@@ -12,11 +12,11 @@ import { type Example, isFault } from "../data/example.ts";
 import type { InstructionRecord } from "../data/record.ts";
 import type { Benchmark, BenchmarkSource } from "./benchmark.ts";
 import { locateFile, locateIn, openDatabases } from "./databases.ts";
-import { judge } from "./judge.ts";
+import { evaluate, followEvaluation } from "./evaluate.ts";
 import { ownRules } from "./internal/rules.ts";
 import { extractSql } from "./predictor.ts";
 import { type LoadedQuestion, promptOf } from "./questions.ts";
-import { type ScoredPrediction, scoredPrediction } from "./scored.ts";
+import type { ScoredPrediction } from "./scored.ts";
 
 /** All demo databases are open at the same time; they are small. */
 const ALL = { openAtOnce: DEMO_DATABASES.length };
@@ -80,13 +80,12 @@ export async function scoreDemoAnswers(
     );
   }
   using benchmark = await openDemoRecords(records);
-  const scored: ScoredPrediction[] = [];
-  for (const [index, text] of texts.entries()) {
-    const answer = { index, sql: extractSql(text), latencyMs: null, tokens: null };
-    const verdict = await judge(benchmark, answer);
-    scored.push(scoredPrediction(benchmark.questions[index], answer, verdict));
-  }
-  return scored;
+  const answers = texts.map((text, index) => {
+    return { index, sql: extractSql(text), latencyMs: null, tokens: null };
+  });
+  const source = { answers, predictor: null, log: null };
+  const { predictions } = await followEvaluation(evaluate(benchmark, source));
+  return [...predictions];
 }
 
 function questionOf(example: Example, prompt: LoadedQuestion["prompt"]): LoadedQuestion {

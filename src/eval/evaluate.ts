@@ -91,6 +91,18 @@ export async function* evaluate(
   };
 }
 
+/** Follows an evaluation to its end, whose event it returns; `seen` hears of all before. */
+export async function followEvaluation(
+  events: AsyncIterable<EvalEvent>,
+  seen: (event: Exclude<EvalEvent, { readonly type: "end" }>) => void = () => {},
+): Promise<Extract<EvalEvent, { readonly type: "end" }>> {
+  for await (const event of events) {
+    if (event.type === "end") return event;
+    seen(event);
+  }
+  throw new TypeError("Cannot finish: the evaluation ended without its last event");
+}
+
 /** So many refusals before the first answer are no fault of the questions. */
 const MAX_REFUSALS = 10;
 
