@@ -29,6 +29,7 @@ import { prepareTraining } from "../../src/train/prepare.ts";
 import { train } from "../../src/train/train.ts";
 
 const SEED = 42;
+/** Texts of each stage that it is not trained on but evaluated with. */
 const HELD_OUT = 400;
 /** Texts that the vocabulary is learned from. */
 const TOKENIZER_TEXTS = 20_000;
@@ -58,14 +59,26 @@ export const STAGES: readonly Stage[] = [
   },
   {
     name: "repeats",
-    texts: { seed: SEED + 1, count: 12_000, repeats: 100 },
+    texts: { seed: SEED + 1, count: 12_000 + HELD_OUT, repeats: 100 },
     steps: 300,
     options: { lr_scheduler_type: "constant_with_warmup", warmup_steps: 30 },
   },
   {
     name: "more-texts",
-    texts: { seed: SEED + 3, count: 34_000, repeats: 10 },
+    texts: { seed: SEED + 3, count: 34_000 + HELD_OUT, repeats: 10 },
     options: { lr_scheduler_type: "cosine", warmup_steps: 50 },
+  },
+  {
+    name: "meanings",
+    texts: {
+      seed: SEED + 4,
+      count: 76_800 + HELD_OUT,
+      tasks: 45,
+      meanings: 50,
+      copies: 20,
+      repeats: 5,
+    },
+    options: { lr_scheduler_type: "cosine", warmup_steps: 100 },
   },
 ];
 
@@ -115,8 +128,6 @@ if (import.meta.main) await make();
 async function make(): Promise<void> {
   const first = recordsOf(STAGES[0].texts);
   const tokenizer = baseTokenizer(first);
-  const val_path = join(outputs, "val.jsonl");
-  await writeRecords(val_path, first.slice(0, HELD_OUT));
   let model = join(outputs, "start");
   const sizes = parseModelConfig(CONFIG, "config.json");
   const weights = randomWeights(sizes, { seed: SEED, spread: CONFIG.initializer_range });
@@ -126,9 +137,11 @@ async function make(): Promise<void> {
   });
   const device = await openDevice();
   for (const stage of STAGES) {
-    const records = stage === STAGES[0] ? first.slice(HELD_OUT) : recordsOf(stage.texts);
+    const records = stage === STAGES[0] ? first : recordsOf(stage.texts);
     const train_path = join(outputs, `${stage.name}.jsonl`);
-    await writeRecords(train_path, records);
+    const val_path = join(outputs, `${stage.name}-held-out.jsonl`);
+    await writeRecords(train_path, records.slice(HELD_OUT));
+    await writeRecords(val_path, records.slice(0, HELD_OUT));
     model = await runStage(device, stage, { base_model: model, train_path, val_path });
   }
   device[Symbol.dispose]();

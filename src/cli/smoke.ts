@@ -95,6 +95,9 @@ export function smokeSummary(before: SmokeAnswers, after: SmokeAnswers, folder: 
     "\nQuestions answered right, by running the SQL: " +
     `${accuracy(before)} before, ${accuracy(after)} after`,
     `Reports are in ${join(folder, "eval")}`,
+    `Ask it yourself: deno task infer --adapter_path ${join(folder, "adapters")} \\`,
+    "  --schema data/demo/retail/retail.sql --schema_style compact --execute \\",
+    '  --question "How many stores are there?"',
   ].join("\n");
 }
 

@@ -72,12 +72,13 @@ function tnTiledVariant(rows: number): ProductVariant {
   return { name, kernel: kernels.tnTiled, constants, rows, columns: 64, runsOn };
 }
 
+const subgroup8 = subgroupVariant(8), subgroup16 = subgroupVariant(16);
 const subgroup32 = subgroupVariant(32), tiled64 = tiledVariant(64, 64, 1);
 
 const gemmVariants: readonly ProductVariant[] = [
   subgroup32,
-  subgroupVariant(8),
-  subgroupVariant(16),
+  subgroup8,
+  subgroup16,
   subgroupVariant(24),
   subgroupVariant(40),
   tiled64,
@@ -99,11 +100,17 @@ export interface ProductChoice extends Choice<ProductVariant> {
 }
 
 /** Products by the rows of their left operands; what has more than the last takes the last. */
-export const productChoices: readonly ProductChoice[] = [8, 16, 32, 128, 512].map((rows) => ({
+export const productChoices: readonly ProductChoice[] = [
+  { rows: 8, bySubgroups: subgroup8 },
+  { rows: 16, bySubgroups: subgroup16 },
+  { rows: 32, bySubgroups: subgroup32 },
+  { rows: 128, bySubgroups: subgroup32 },
+  { rows: 512, bySubgroups: subgroup32 },
+].map(({ rows, bySubgroups }) => ({
   name: `gemm_${rows}_rows`,
   rows,
   variants: gemmVariants,
-  defaultFor: (device) => hasSubgroups(device) ? subgroup32 : tiled64,
+  defaultFor: (device) => hasSubgroups(device) ? bySubgroups : tiled64,
 }));
 
 const tnSubgroup: ProductVariant = {
