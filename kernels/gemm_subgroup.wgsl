@@ -12,6 +12,7 @@
 
 const WG: u32 = 8;
 override ROWS: u32 = 32; // 8, 16, 24, 32 or 40
+override HALVES: u32 = 2; // 1 where N is at most 32: a panel's right half is not multiplied then
 const PANEL: u32 = 64;
 
 struct Params {
@@ -47,28 +48,28 @@ fn load_b(at: u32) -> mat4x4f {
 fn multiply(block: ptr<function, Block>, rows: vec4f, left: mat4x4f, right: mat4x4f) {
   let row0 = subgroupBroadcast(rows, 0u);
   (*block)[0] += left * row0;
-  (*block)[1] += right * row0;
+  if HALVES == 2u { (*block)[1] += right * row0; }
   let row1 = subgroupBroadcast(rows, 1u);
   (*block)[2] += left * row1;
-  (*block)[3] += right * row1;
+  if HALVES == 2u { (*block)[3] += right * row1; }
   let row2 = subgroupBroadcast(rows, 2u);
   (*block)[4] += left * row2;
-  (*block)[5] += right * row2;
+  if HALVES == 2u { (*block)[5] += right * row2; }
   let row3 = subgroupBroadcast(rows, 3u);
   (*block)[6] += left * row3;
-  (*block)[7] += right * row3;
+  if HALVES == 2u { (*block)[7] += right * row3; }
   let row4 = subgroupBroadcast(rows, 4u);
   (*block)[8] += left * row4;
-  (*block)[9] += right * row4;
+  if HALVES == 2u { (*block)[9] += right * row4; }
   let row5 = subgroupBroadcast(rows, 5u);
   (*block)[10] += left * row5;
-  (*block)[11] += right * row5;
+  if HALVES == 2u { (*block)[11] += right * row5; }
   let row6 = subgroupBroadcast(rows, 6u);
   (*block)[12] += left * row6;
-  (*block)[13] += right * row6;
+  if HALVES == 2u { (*block)[13] += right * row6; }
   let row7 = subgroupBroadcast(rows, 7u);
   (*block)[14] += left * row7;
-  (*block)[15] += right * row7;
+  if HALVES == 2u { (*block)[15] += right * row7; }
 }
 
 // Moves a block to where a loop can index it; indexing the block itself would take it out of registers.
@@ -114,7 +115,8 @@ fn multiply_tile(group: vec3u, lane: u32) {
   var block4: Block;
   for (var quad = 0u; quad < quads; quad++) {
     let left = load_b(at_b);
-    let right = load_b(at_b + 8u);
+    var right: mat4x4f;
+    if HALVES == 2u { right = load_b(at_b + 8u); }
     multiply(&block0, a[at0], left, right);
     if ROWS > 8u { multiply(&block1, a[at1], left, right); }
     if ROWS > 16u { multiply(&block2, a[at2], left, right); }

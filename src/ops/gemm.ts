@@ -172,8 +172,11 @@ export function product(
   const chosen = chosenVariant(device, choice);
   const { kernel, constants } = chosen;
   const groups = groupsOf(chosen, [a.rows, columns, a.count]);
-  if (kernel === kernels.subgroup && allInQuads(columns, stride, offset, batch)) {
-    device.run(kernel, "main_quads", { ...args, c_quads: tensor }, { groups, constants });
+  if (kernel === kernels.subgroup) {
+    const launch = { groups, constants: { ...constants, HALVES: columns <= PANEL / 2 ? 1 : 2 } };
+    const inQuads = allInQuads(columns, stride, offset, batch);
+    if (inQuads) device.run(kernel, "main_quads", { ...args, c_quads: tensor }, launch);
+    else device.run(kernel, "main", { ...args, c: tensor }, launch);
   } else {
     device.run(kernel, "main", { ...args, c: tensor }, { groups, constants });
   }
