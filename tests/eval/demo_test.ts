@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { writeUnseen } from "../../data/demo/make_unseen.ts";
 import { DEMO_DATABASES, demoDatabase, demoFolder, demoSplits } from "../../src/data/demo.ts";
 import { LEVELS } from "../../src/data/synthetic/level.ts";
 import { FormatError } from "../../src/errors.ts";
 import { openDemoRecords, scoreDemoAnswers } from "../../src/eval/demo.ts";
-import { evaluate } from "../../src/eval/evaluate.ts";
+import { evaluate, followEvaluation } from "../../src/eval/evaluate.ts";
 import { openBenchmark } from "../../src/eval/open.ts";
-import type { ScoredPrediction } from "../../src/eval/scored.ts";
 import { summarise } from "../../src/eval/summary.ts";
 import type { Benchmark } from "../../src/eval/benchmark.ts";
 import { tempFolder } from "../train/support.ts";
@@ -14,11 +14,7 @@ import { SHOP_SQL, sourceOf, writeDatabase } from "./shop.ts";
 async function scoresOf(benchmark: Benchmark, answers: readonly string[]) {
   const given = answers.map((sql, index) => ({ index, sql, latencyMs: null, tokens: null }));
   const source = { answers: given, predictor: null, log: null };
-  const scored: ScoredPrediction[] = [];
-  for await (const event of evaluate(benchmark, source)) {
-    if (event.type === "end") scored.push(...event.predictions);
-  }
-  return scored;
+  return (await followEvaluation(evaluate(benchmark, source))).predictions;
 }
 
 const goldOf = ({ questions }: Benchmark) => questions.map(({ gold }) => gold);
@@ -39,6 +35,16 @@ Deno.test("demo: the project's fifty questions need no path, and their gold quer
   const { groups: present, components } = summarise(scored, { seed: 1, groups, generation: null });
   assertEquals(present.map(({ name }) => name), [...LEVELS]);
   assertEquals(components!.where.all, { acc: 1, rec: 1, f1: 1 });
+});
+
+Deno.test("demo: questions about schemas that no training row has, as data/demo/make_unseen.ts writes them", async () => {
+  using folder = tempFolder();
+  const databases = await writeUnseen(folder.path, 40);
+  using benchmark = await openBenchmark("demo", sourceOf({ data: folder.path }));
+  assertEquals(benchmark.questions.length, 40);
+  assertEquals(new Set(benchmark.questions.map(({ dbId }) => dbId)).size, databases);
+  const scored = await scoresOf(benchmark, goldOf(benchmark));
+  assertEquals(scored.filter(({ exec }) => !exec), []);
 });
 
 Deno.test("demo: answers are right by their rows, and wrong ones say why", async () => {
