@@ -3,6 +3,7 @@
  * @module
  */
 import type { Scope } from "../device/tensor.ts";
+import { attentionTiles } from "../ops/attention_subgroup.ts";
 import type { ForwardInput } from "./network.ts";
 
 /** Sequences laid end to end without padding; N rows. */
@@ -34,7 +35,7 @@ export function sequenceInput(
     tokens,
     positions: scope.upload(positions, [positions.length], { label: "positions" }),
     length: Math.max(...spans.map((span) => span.keyCount)),
-    attention: { spans, slidingWindow },
+    attention: { spans, slidingWindow, tiles: attentionTiles(scope, spans) },
     cache: null,
   };
 }

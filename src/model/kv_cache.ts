@@ -4,6 +4,7 @@
  */
 import type { Scope, Tensor } from "../device/tensor.ts";
 import type { AttentionSpan } from "../ops/attention.ts";
+import { attentionTiles } from "../ops/attention_subgroup.ts";
 import { decodingRows } from "../ops/attention_decode.ts";
 import { scatterRows } from "../ops/rows.ts";
 import type { ModelConfig } from "./config.ts";
@@ -82,6 +83,7 @@ export class KeyValueCache implements KeyValueStore {
         spans,
         slidingWindow,
         decoding: isDecoding ? decodingRows(scope, spans, slidingWindow) : undefined,
+        tiles: isDecoding ? null : attentionTiles(scope, spans),
       },
       cache: this,
     };

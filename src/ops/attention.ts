@@ -37,6 +37,8 @@ export interface AttentionRows {
   readonly slidingWindow: number | null;
   /** The same where each span is one new row over cached ones and no gradient is wanted. */
   readonly decoding?: DecodingRows;
+  /** What `attentionTiles` makes of the spans; without it, other kernels are used. */
+  readonly tiles?: Tensor | null;
 }
 
 /**
@@ -56,7 +58,7 @@ export function attention(
   if (rows.decoding && !tape.recording && sizes.headSize % 4 === 0) {
     return attentionDecode(tape, { q, k, v }, rows.decoding);
   }
-  if (runsBySubgroups(tape.device, { q, k, v }, rows)) {
+  if (runsBySubgroups({ q, k, v }, rows)) {
     return attentionBySubgroups(tape, { q, k, v }, rows);
   }
   const o = tape.output(q.shape, "attention");

@@ -4,20 +4,35 @@
  * @module
  */
 import source from "../../kernels/attention_subgroup.wgsl" with { type: "text" };
-import type { Device } from "../device/device.ts";
 import { Kernel } from "../device/kernel.ts";
 import type { Scope, Tensor } from "../device/tensor.ts";
 import type { AttentionRows, AttentionSpan } from "./attention.ts";
 import type { GradientTarget, Tape } from "./tape.ts";
+import { runsSubgroupKernels, SUBGROUP_LANES } from "./variants.ts";
 
 const kernel = new Kernel("attention_subgroup", source);
 
-/** Lanes of a subgroup, and rows of a tile. */
-const LANES = 8;
+/** Numbers of a head that the kernels are written for. */
 const HEAD_SIZE = 32;
 /** Rounds of loops that an adapter runs for sure: see kernels/README.md. */
 const MAX_ROUNDS = 60_000;
 const MAX_GROUPS = 65_535;
+
+/**
+ * The tiles of eight rows into which the kernels cut sequences, u32 [T, 4] in `scope`: see the kernel's
+ * header. Null where the device does not run these kernels, or a sequence has keys before its queries.
+ */
+export function attentionTiles(scope: Scope, spans: readonly AttentionSpan[]): Tensor | null {
+  const isWhole = spans.every(({ queryCount, keyCount }) => queryCount === keyCount);
+  if (!runsSubgroupKernels(scope.device) || !isWhole) return null;
+  const tiles = spans.flatMap(({ queryBegin, keyBegin, queryCount }) =>
+    Array.from(
+      { length: Math.ceil(queryCount / SUBGROUP_LANES) },
+      (_, i) => [queryBegin, keyBegin, queryCount, i * SUBGROUP_LANES],
+    )
+  );
+  return scope.upload(Uint32Array.from(tiles.flat()), [tiles.length, 4], { label: "tiles" });
+}
 
 interface Operands {
   readonly q: Tensor;
@@ -26,13 +41,12 @@ interface Operands {
 }
 
 /** Whether {@linkcode attentionBySubgroups} can compute this. */
-export function runsBySubgroups(device: Device, { q, k }: Operands, rows: AttentionRows): boolean {
+export function runsBySubgroups({ q, k }: Operands, { spans, tiles }: AttentionRows): boolean {
+  if (!tiles) return false;
   const [, heads, headSize] = q.shape;
-  const share = heads / k.shape[1];
-  return device.info.subgroupSize === LANES && headSize === HEAD_SIZE &&
-    rows.spans.every(({ queryCount, keyCount }) =>
-      queryCount === keyCount && keyCount * Math.max(2, share) <= MAX_ROUNDS
-    ) && tileCount(rows.spans) <= MAX_GROUPS;
+  const passes = Math.max(2, heads / k.shape[1]);
+  return headSize === HEAD_SIZE && tiles.shape[0] <= MAX_GROUPS &&
+    spans.every(({ keyCount }) => passes * keyCount <= MAX_ROUNDS);
 }
 
 /** As `attention`, with its shapes checked. */
@@ -41,57 +55,47 @@ export function attentionBySubgroups(tape: Tape, operands: Operands, rows: Atten
   const { q, k, v } = operands;
   const [queries, heads] = q.shape;
   const kvHeads = k.shape[1];
-  const tiles = tileCount(rows.spans);
-  const sizes = {
+  const tiles = rows.tiles!;
+  const args = {
     heads,
     kv_heads: kvHeads,
     window: Math.min(rows.slidingWindow ?? 0xffffffff, 0xffffffff),
     scale: 1 / Math.sqrt(HEAD_SIZE),
+    tiles,
+    ...operands,
   };
+  const covered = rows.spans.reduce((sum, { keyCount }) => sum + keyCount, 0);
+  const isCovered = ({ shape }: Tensor) => shape[0] === covered;
+  const byHeads = (count: number) => ({ groups: [tiles.shape[0], count, 1] as const });
   const o = tape.output(q.shape, "attention");
   const lse = tape.output([queries, heads], "log sum of attention");
-  {
-    using scope = device.scope("attention");
-    const args = { ...sizes, tiles: tileTable(scope, rows.spans), q, k, v, o, lse };
-    device.run(kernel, "forward", args, { groups: [tiles, heads, 1] });
-  }
+  device.run(kernel, "forward", { ...args, o, lse }, byHeads(heads));
   tape.record(o, [q, k, v], (dO) => {
     using scope = device.scope("attention");
-    const args = { ...sizes, tiles: tileTable(scope, rows.spans), q, k, v, d_o: dO };
-    const target = (x: Tensor): GradientTarget =>
-      tape.gradientTarget(x) ?? { tensor: scope.empty(x.shape), accumulate: 0 };
-    const dq = target(q), dk = target(k), dv = target(v);
+    const dq = openTarget(q), dk = openTarget(k), dv = openTarget(v);
     const stats = scope.empty([queries, heads, 2], { label: "statistics of attention" });
+    const backward = { ...args, d_o: dO, stats };
     device.run(kernel, "backward_rows", {
-      ...args,
+      ...backward,
       lse,
-      stats,
       dq: dq.tensor,
       accumulate_dq: dq.accumulate,
-    }, { groups: [tiles, heads, 1] });
+    }, byHeads(heads));
     device.run(kernel, "backward_keys", {
-      ...args,
-      stats,
+      ...backward,
       dk: dk.tensor,
       dv: dv.tensor,
       accumulate_dk: dk.accumulate,
       accumulate_dv: dv.accumulate,
-    }, { groups: [tiles, kvHeads, 1] });
+    }, byHeads(kvHeads));
+
+    // A kernel writes all its results, so it needs a place even for one that is not wanted.
+    function openTarget(x: Tensor): GradientTarget {
+      const target = tape.gradientTarget(x) ?? { tensor: scope.empty(x.shape), accumulate: 0 };
+      // Rows of no sequence are not written.
+      if (!isCovered(x) && target.accumulate === 0) device.clear(target.tensor);
+      return target;
+    }
   });
   return o;
-}
-
-function tileCount(spans: readonly AttentionSpan[]): number {
-  return spans.reduce((sum, { queryCount }) => sum + Math.ceil(queryCount / LANES), 0);
-}
-
-/** Eight rows of a sequence each, u32 [T, 4]: as the kernel's header says. */
-function tileTable(scope: Scope, spans: readonly AttentionSpan[]): Tensor {
-  const tiles = spans.flatMap(({ queryBegin, keyBegin, queryCount }) =>
-    Array.from(
-      { length: Math.ceil(queryCount / LANES) },
-      (_, i) => [queryBegin, keyBegin, queryCount, i * LANES],
-    )
-  );
-  return scope.upload(Uint32Array.from(tiles.flat()), [tiles.length, 4]);
 }

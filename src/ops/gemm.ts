@@ -12,7 +12,7 @@ import type { Device } from "../device/device.ts";
 import { Kernel } from "../device/kernel.ts";
 import type { Tensor } from "../device/tensor.ts";
 import { allInQuads, type MatrixView, type PackedRows } from "./pack_rows.ts";
-import { type Choice, chosenVariant, type Variant } from "./variants.ts";
+import { type Choice, chosenVariant, runsSubgroupKernels, type Variant } from "./variants.ts";
 
 /** A variant with the rows and columns of the result that one workgroup computes. */
 interface ProductVariant extends Variant {
@@ -22,9 +22,6 @@ interface ProductVariant extends Variant {
 
 /** Columns of a panel of the right operand. */
 export const PANEL = 64;
-
-/** Lanes that the subgroup kernels are written for. */
-const SUBGROUP_SIZE = 8;
 
 /** Bytes of workgroup memory that a row or column of a tile takes: sixteen depths of f32. */
 const TILE_LINE_BYTES = 64;
@@ -36,8 +33,6 @@ const kernels = {
   tnTiled: new Kernel("gemm_tn_tiled", gemmTnTiledSource),
 };
 
-const hasSubgroups = ({ info }: Device) => info.subgroupSize === SUBGROUP_SIZE;
-
 function subgroupVariant(rows: number): ProductVariant {
   return {
     name: `subgroup-${rows}x${PANEL}`,
@@ -45,7 +40,7 @@ function subgroupVariant(rows: number): ProductVariant {
     constants: { ROWS: rows },
     rows,
     columns: PANEL,
-    runsOn: hasSubgroups,
+    runsOn: runsSubgroupKernels,
   };
 }
 
@@ -110,7 +105,7 @@ export const productChoices: readonly ProductChoice[] = [
   name: `gemm_${rows}_rows`,
   rows,
   variants: gemmVariants,
-  defaultFor: (device) => hasSubgroups(device) ? bySubgroups : tiled64,
+  defaultFor: (device) => runsSubgroupKernels(device) ? bySubgroups : tiled64,
 }));
 
 const tnSubgroup: ProductVariant = {
@@ -119,7 +114,7 @@ const tnSubgroup: ProductVariant = {
   constants: {},
   rows: 16,
   columns: 64,
-  runsOn: hasSubgroups,
+  runsOn: runsSubgroupKernels,
 };
 const tnTiled = tnTiledVariant(32);
 
@@ -127,7 +122,7 @@ const tnTiled = tnTiledVariant(32);
 export const transposedChoice: Choice<ProductVariant> = {
   name: "gemm_tn",
   variants: [tnSubgroup, tnTiled, tnTiledVariant(16), tnTiledVariant(64)],
-  defaultFor: (device) => hasSubgroups(device) ? tnSubgroup : tnTiled,
+  defaultFor: (device) => runsSubgroupKernels(device) ? tnSubgroup : tnTiled,
 };
 
 function groupsOf(

@@ -7,6 +7,17 @@ import { KernelError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
 import type { Kernel } from "../device/kernel.ts";
 
+/** Lanes of the subgroups that the `*_subgroup` kernels are written for. */
+export const SUBGROUP_LANES = 8;
+
+/**
+ * Whether the device runs the `*_subgroup` kernels: they are for CPU adapters, whose workgroups of
+ * eight invocations are one subgroup, its lanes in the order of the invocations.
+ */
+export function runsSubgroupKernels({ info }: Device): boolean {
+  return info.software && info.subgroupSize === SUBGROUP_LANES;
+}
+
 /** One way: a kernel with constants. */
 export interface Variant {
   /** Its name among the others of a choice. */
