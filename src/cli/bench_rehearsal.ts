@@ -114,7 +114,7 @@ export async function* rehearse(
     weightDecay: 0,
     maxGradNorm: config.max_grad_norm,
     neftuneAlpha: 0,
-    tape: tapeOptions(config),
+    tape: tapeOptions(config, model.scope.device),
   });
   yield end(
     "training step",

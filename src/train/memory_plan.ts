@@ -64,7 +64,7 @@ export async function planMemory(device: Device, inputs: PlanInputs): Promise<Me
       weightDecay: config.weight_decay,
       maxGradNorm: config.max_grad_norm,
       neftuneAlpha: config.neftune_noise_alpha,
-      tape: tapeOptions(config),
+      tape: tapeOptions(config, device),
     });
   }
   for (const batch of largestBatches(evalBatches)) await evaluateLoss(model, [batch]);
@@ -77,11 +77,11 @@ export async function planMemory(device: Device, inputs: PlanInputs): Promise<Me
 
 /** Bytes of the block inputs that a pass keeps. */
 function checkpointBytes(
-  { config: { hiddenSize, layers } }: Model,
+  { config: { hiddenSize, layers }, scope: { device } }: Model,
   config: TrainConfig,
   rows: number,
 ) {
-  const itemBytes = tapeOptions(config).keepAs === "f16" ? 2 : 4;
+  const itemBytes = tapeOptions(config, device).keepAs === "f16" ? 2 : 4;
   // The first block's input stays as it is.
   return rows * hiddenSize * (4 + itemBytes * (layers - 1));
 }

@@ -110,9 +110,12 @@ export async function planPasses(
     & Pick<PlannedRun, "files" | "trainExamples" | "evalExamples">
     & { signal?: AbortSignal },
 ): Promise<Pick<PlannedRun, "batches" | "evalBatches" | "plan">> {
-  const maxRows = mostRows(device, files.config);
-  const batches = planBatches(trainExamples, config, maxRows);
-  const evalBatches = evaluationBatches(evalExamples, config.per_device_train_batch_size, maxRows);
+  const trainRows = mostRows(device, files.config, {
+    checkpointing: config.gradient_checkpointing,
+  });
+  const evalRows = mostRows(device, files.config, { checkpointing: true });
+  const batches = planBatches(trainExamples, config, trainRows);
+  const evalBatches = evaluationBatches(evalExamples, config.per_device_train_batch_size, evalRows);
   const plan = await planMemory(device, { files, config, batches, evalBatches, signal });
   return { batches, evalBatches, plan };
 }
@@ -138,13 +141,16 @@ function checkLeft(
  */
 const MAX_ROWS = 32_768;
 
-/** Rows (tokens) of one pass whose widest activation still fits one binding. */
-function mostRows(device: Device, config: ModelConfig): number {
-  const widest = Math.max(
-    config.hiddenSize,
-    config.intermediateSize,
-    config.heads * config.headSize,
-  );
+/**
+ * Rows (tokens) of one pass whose widest activation still fits one binding. With checkpointing, and in
+ * evaluation, the feed-forward part is computed for some rows at a time.
+ */
+function mostRows(
+  device: Device,
+  { hiddenSize, intermediateSize, heads, headSize }: ModelConfig,
+  { checkpointing }: { readonly checkpointing: boolean },
+): number {
+  const widest = Math.max(hiddenSize, heads * headSize, checkpointing ? 0 : intermediateSize);
   return Math.min(MAX_ROWS, Math.floor(device.maxBindingBytes / (4 * widest) / 8) * 8);
 }
 

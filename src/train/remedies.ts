@@ -25,6 +25,7 @@ const WORTH_IT = 0.01;
 /** Each returns the options it has to offer, the mildest first; from the remedy of the least price on. */
 const OFFERS: readonly ((config: TrainConfig, longest: number) => Partial<TrainConfig>[])[] = [
   ({ gradient_checkpointing }) => gradient_checkpointing ? [] : [{ gradient_checkpointing: true }],
+  ({ method, double_quant }) => method === "qlora" && !double_quant ? [{ double_quant: true }] : [],
   ({ optim }) => optim === "adamw_torch" ? [{ optim: "adamw_8bit" }] : [],
   ({ precision }) => precision === "f16" ? [] : [{ precision: "f16" }],
   smallerBatches,
@@ -43,10 +44,14 @@ function smallerBatches(config: TrainConfig): Partial<TrainConfig>[] {
   }));
 }
 
-/** Half of the longest sequence, a quarter, … */
-function shorterSequences(_: TrainConfig, longest: number): Partial<TrainConfig>[] {
+/** Half of the longest sequence, a quarter, …; of what is packed into one, where examples are. */
+function shorterSequences(
+  { packing, max_seq_length }: TrainConfig,
+  longest: number,
+): Partial<TrainConfig>[] {
   const lengths: number[] = [];
-  for (let length = longest / 2; length >= SHORTEST; length /= 2) lengths.push(Math.floor(length));
+  const present = packing ? max_seq_length : longest;
+  for (let length = present / 2; length >= SHORTEST; length /= 2) lengths.push(Math.floor(length));
   return lengths.map((max_seq_length) => ({ max_seq_length }));
 }
 

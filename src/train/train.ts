@@ -100,7 +100,7 @@ async function nextStep(run: TrainRun, ledger: Ledger): Promise<StepEvent> {
     weightDecay: config.weight_decay,
     maxGradNorm: config.max_grad_norm,
     neftuneAlpha: config.neftune_noise_alpha,
-    tape: tapeOptions(config),
+    tape: tapeOptions(config, model.scope.device),
   });
   checkFinite(result, step + 1, ledger.lastCheckpoint);
   const seconds = (performance.now() - begin) / 1000;

@@ -2,6 +2,7 @@
  * From the config's method to what is loaded and what is trained.
  * @module
  */
+import type { Device } from "../device/device.ts";
 import type { Scope } from "../device/tensor.ts";
 import { type Adapter, createAdapter, loadAdapter } from "../model/adapter.ts";
 import { ADAPTER_WEIGHTS_FILE } from "../model/adapter.ts";
@@ -23,9 +24,19 @@ export function loadOptions({ method, double_quant }: TrainConfig): LoadOptions 
   };
 }
 
-/** What a step keeps for its backward pass. */
-export function tapeOptions({ gradient_checkpointing, precision }: TrainConfig): TapeOptions {
-  return { checkpointing: gradient_checkpointing, keepAs: precision === "f16" ? "f16" : "f32" };
+/**
+ * What a step keeps for its backward pass. By default that is f16 on GPUs that have it; software adapters
+ * keep it in the host's memory, of which there is more, and exactly.
+ */
+export function tapeOptions(
+  { gradient_checkpointing, precision }: TrainConfig,
+  { info }: Device,
+): TapeOptions {
+  const own = info.features.includes("shader-f16") && !info.software ? "f16" : "f32";
+  return {
+    checkpointing: gradient_checkpointing,
+    keepAs: precision === "auto" ? own : precision,
+  };
 }
 
 /** What is trained, on the GPU until it is disposed. */

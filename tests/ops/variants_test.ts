@@ -50,7 +50,11 @@ testEach(productChoices, "multiplies batches of any shape", async () => {
   using scope = new GuardedScope(device, "test");
   const [count, share] = [4, 2];
   await Promise.all(
-    [[1, 1, 1], [7, 65, 9], [9, 72, 136], [33, 128, 20], [64, 64, 64], [130, 193, 35]].map(
+    [[1, 1, 1], [7, 65, 9], [9, 72, 136], [33, 128, 20], [41, 20, 12], [41, 32, 12], [64, 64, 64], [
+      130,
+      193,
+      35,
+    ]].map(
       async ([m, n, k]) => {
         const a = seededValues(count * m * k, 1), b = seededValues(count / share * n * k, 2);
         const before = seededValues(count * m * n, 3);

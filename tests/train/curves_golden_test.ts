@@ -113,7 +113,11 @@ async function checkThroughCli(
 ): Promise<void> {
   const expected = await readExpected(folder);
   const init_adapter = join(folder, "init_adapter");
-  const options = { ...optionsOf(expected, { ...paths, init_adapter }), ...extra };
+  const options = {
+    ...optionsOf(expected, { ...paths, init_adapter }),
+    precision: "f32",
+    ...extra,
+  };
   const { code, stderr } = await runCli("train", options, "--quiet");
   assertEquals([code, stderr], [0, ""]);
   checkCurve(await readMetrics(paths.output_dir), expected, tolerance);

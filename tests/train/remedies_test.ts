@@ -86,6 +86,28 @@ gpuTest("each remedy tells what planning with it gives", async (folder) => {
   assertEquals(remedies[3].options, { max_seq_length: Math.floor(longest / 2) });
 });
 
+gpuTest(
+  "quantising the scales too is a remedy, and packed sequences are halved, not records",
+  async (folder) => {
+    const config = await wastefulConfig(folder, {
+      method: "qlora",
+      double_quant: false,
+      packing: true,
+      per_device_train_batch_size: 1,
+    });
+    using planned = await planTraining(await testDevice(), config);
+    const remedies = await remediesOf(planned, null);
+    const shorter = remedies.find(({ options }) => options.max_seq_length);
+    assertEquals(shorter?.options, { max_seq_length: 200 });
+    using smaller = await planTraining(await testDevice(), { ...config, double_quant: true });
+    assert(smaller.plan.weights < planned.plan.weights);
+    // It is offered where it saves a hundredth of the plan.
+    const saved = planned.plan.totalBytes - smaller.plan.totalBytes;
+    const offered = remedies.some(({ options }) => options.double_quant);
+    assertEquals(offered, saved >= 0.01 * planned.plan.totalBytes);
+  },
+);
+
 gpuTest("a remedy is as strong as it has to be, and no stronger", async (folder) => {
   const config = await wastefulConfig(folder);
   using planned = await planTraining(await testDevice(), config);
@@ -180,8 +202,8 @@ gpuTest("the limit: what the user says, else free memory on software adapters", 
   const free = memoryLimit(device, config);
   const { total, available } = Deno.systemMemoryInfo();
   if (device.info.software) {
-    assertEquals(free?.source, "free memory of this machine");
-    assert(free!.bytes > available / 2 && free!.bytes <= total);
+    assertEquals(free?.source, "free memory of this machine, less 1 GiB for the process itself");
+    assert(free!.bytes > 0 && free!.bytes <= Math.max(total, available) - 2 ** 30);
   }
   const { gpu, info } = device;
   // Not disposed of: the GPU device is the shared one.
