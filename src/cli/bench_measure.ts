@@ -14,6 +14,13 @@ import { fastestRun } from "./bench_timing.ts";
 
 const probe = new Kernel("probe", probeSource);
 
+/** What a rate is of another one. */
+export interface Ratio {
+  /** Rate over that of what `of` names. */
+  readonly share: number;
+  readonly of: string;
+}
+
 /** One measured figure. */
 export interface Measurement {
   readonly name: string;
@@ -26,6 +33,8 @@ export interface Measurement {
   /** A multiple of what `of` names: of a peer's rate, or of the cost of a token. */
   readonly ratio?: number;
   readonly of?: string;
+  /** Further rates that it is held against. */
+  readonly also?: readonly Ratio[];
 }
 
 /** What could not be measured. */

@@ -35,12 +35,18 @@ Deno.test("bench --rehearsal tiny: every phase of fine-tuning, within the plan's
   assertStringIncludes(step.detail, "loss 10.");
 });
 
+const productNames = (rows: number) =>
+  ["forward", "backward (dX)"].flatMap((direction) =>
+    ["f32", "NF4"].map((format) => `GEMM ${rows}×64×64 ${format} ${direction}`)
+  );
+
 Deno.test("bench: every kind of measurement gives its rows, in the table and in bench.json", async () => {
   using folder = tempFolder();
   const { code, stdout, stderr } = await runCli("bench", {
     rows: 9,
     width: 64,
-    only: "scaling,peers,decode,kernels",
+    only: "scaling,peers,decode,step,kernels",
+    step_tokens: 16,
     peer_size: 32,
     model_width: 64,
     repeats: 1,
@@ -52,10 +58,10 @@ Deno.test("bench: every kind of measurement gives its rows, in the table and in 
   assertEquals(names.map((name) => name.replace(/@[\d.]+$/, "@N")), [
     "FMA peak",
     "copy (read and write counted)",
-    "GEMM 9×64×64 f32 forward",
-    "GEMM 9×64×64 f32 backward (dX)",
-    "GEMM 9×64×64 NF4 forward",
-    "GEMM 9×64×64 NF4 backward (dX)",
+    ...productNames(9),
+    ...productNames(16),
+    "layer of width 64, 16 tokens, checkpointing (at most 75 %)",
+    "layer of width 64, 16 tokens, no checkpointing",
     "GEMM 32×32×32 f32, @jax-js/jax@N",
     "GEMM 32×32×32 f32, @tensorflow/tfjs-backend-webgpu@N",
     "GEMM 32×32×32 f32, onnxruntime-web@N",
@@ -127,10 +133,12 @@ Deno.test("bench with wrong options exits 2", async () => {
     rows: 0,
     only: "kernels,stepp",
     model_width: 100,
+    width: 32,
   });
   assertEquals(code, 2);
   assertStringIncludes(stderr, "give one of mistral-7b, tiny");
   assertStringIncludes(stderr, "rows");
   assertStringIncludes(stderr, "give one or more of kernels, step, peers, decode, scaling");
   assertStringIncludes(stderr, "model_width");
+  assertStringIncludes(stderr, "width must be");
 });
