@@ -59,8 +59,29 @@ Deno.test("bench: every kind of measurement gives its rows, in the table and in 
     "FMA peak",
     "copy (read and write counted)",
     ...productNames(9),
+    "attention, 18 tokens, 4 heads of 128, forward",
+    "attention, 18 tokens, 4 heads of 128, backward",
+    "attention, 3 × 64 tokens, 4 heads of 32, forward",
+    "attention, 3 × 64 tokens, 4 heads of 32, backward",
+    "gemm_tn 64×16×9",
+    "attention of decoding, 4 × 18 cached tokens",
+    "pack_rows 36×64",
+    "panels_dense 64×64 from bf16",
+    "panels_nf4 64×64 from NF4",
+    "rmsnorm 36×64, forward",
+    "rmsnorm 36×64, backward",
+    "rope 36×64",
+    "swiglu 36×64, forward",
+    "swiglu 36×64, backward",
+    "cross_entropy 5×32000, forward",
+    "cross_entropy 5×32000, backward",
+    "embedding 36×64 from bf16",
+    "grad_norm 36×64",
+    "adamw 36×64",
+    "adamw_8bit 36×64",
+    "nf4 quantise 64×64 from bf16",
     ...productNames(16),
-    "layer of width 64, 16 tokens, checkpointing (at most 75 %)",
+    "layer of width 64, 16 tokens, checkpointing (at most 72 %)",
     "layer of width 64, 16 tokens, no checkpointing",
     "GEMM 32×32×32 f32, @jax-js/jax@N",
     "GEMM 32×32×32 f32, @tensorflow/tfjs-backend-webgpu@N",
@@ -140,5 +161,5 @@ Deno.test("bench with wrong options exits 2", async () => {
   assertStringIncludes(stderr, "rows");
   assertStringIncludes(stderr, "give one or more of kernels, step, peers, decode, scaling");
   assertStringIncludes(stderr, "model_width");
-  assertStringIncludes(stderr, "width must be");
+  assertStringIncludes(stderr, "Cannot use --width 32");
 });
