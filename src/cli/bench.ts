@@ -42,6 +42,7 @@ const HELP = {
     "deno task bench --rehearsal mistral-7b --precision f16 --step_tokens 2048",
     "deno task bench --write_checkpoint outputs/7b --tokenizer mistral-7b",
     "deno task bench --rehearsal mistral-7b --base_model outputs/7b",
+    "deno task bench --rehearsal mistral-7b --tokenizer mistral-7b --train_path data/processed/train.jsonl",
   ],
 };
 

@@ -1,6 +1,8 @@
 import { join } from "node:path";
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import type { BenchRow } from "../../src/cli/bench_measure.ts";
+import { requireSameLoss } from "../../src/cli/bench_rehearsal.ts";
+import { FormatError } from "../../src/errors.ts";
 import { tempFolder } from "../train/support.ts";
 import { type CliOptions, runCli } from "./support.ts";
 
@@ -26,6 +28,7 @@ Deno.test("bench --rehearsal tiny: every phase of fine-tuning, within the plan's
     "evaluation",
     "save the adapter",
     "load the adapter",
+    "evaluation once more",
     "decode",
   ]);
   for (const { phase } of phases) assertStringIncludes(stdout, phase);
@@ -33,6 +36,15 @@ Deno.test("bench --rehearsal tiny: every phase of fine-tuning, within the plan's
   const ratio = step.peak_gpu_bytes / phases[0].plan.totalBytes;
   assert(ratio > 0.95 && ratio <= 1.05, `the peak is ${ratio} of the plan`);
   assertStringIncludes(step.detail, "loss 10.");
+  const [once, again] = phases.filter(({ phase }: Phase) => phase.startsWith("evaluation"));
+  assertEquals(again.detail, `the same loss, ${/[\d.]+$/.exec(once.detail)![0]}`);
+});
+
+Deno.test("bench --rehearsal: an adapter that is another once it is loaded is refused", () => {
+  requireSameLoss("a", { saved: 1.5, loaded: 1.5 });
+  for (const losses of [{ saved: 1.5, loaded: 1.5000001 }, { saved: NaN, loaded: NaN }]) {
+    assertThrows(() => requireSameLoss("a", losses), FormatError, "Cannot use the adapter in a");
+  }
 });
 
 const productNames = (rows: number) =>
