@@ -5,6 +5,7 @@
 import type { Device } from "../device/device.ts";
 import { attentionTrials, decodingTrials } from "./bench_attention.ts";
 import { fastest, measureCopy, type Measurement, measurePeak } from "./bench_measure.ts";
+import { argmaxTrials, dropoutTrials, elementTrials, restoreTrials } from "./bench_moves.ts";
 import { optimizerTrials } from "./bench_optimizer.ts";
 import type { BenchConfig } from "./bench_options.ts";
 import { packRowsTrials, panelTrials, quantizeTrials, transposedTrials } from "./bench_packing.ts";
@@ -30,6 +31,10 @@ export const KERNEL_TRIALS: readonly MakeTrials[] = [
   swigluTrials,
   crossEntropyTrials,
   embeddingTrials,
+  elementTrials,
+  dropoutTrials,
+  restoreTrials,
+  argmaxTrials,
   optimizerTrials,
   quantizeTrials,
 ];

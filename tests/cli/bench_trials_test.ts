@@ -21,6 +21,10 @@ class WrongDevice extends Device {
     const values = await super.readF32(tensor);
     return this.isWrong(tensor) ? values.map((x, i) => x + 0.01 * (i % 7 - 3)) : values;
   }
+
+  override async readU32(tensor: Tensor): Promise<Uint32Array> {
+    return (await super.readU32(tensor)).map((x) => x + 1);
+  }
 }
 
 async function forEachTrial(
