@@ -45,8 +45,8 @@ export async function openModel(device: Device, config: ModelConfig, seed: numbe
 export interface TrainableModel extends Disposable {
   readonly model: Model;
   /**
-   * A QLoRA step (r 16 on all linear layers) over one example of so many tokens. A learning rate of 0
-   * leaves the adapter as it is; default 1e-4.
+   * A QLoRA step (r 16 on all linear layers) over one example of so many tokens. The default learning
+   * rate of 0 leaves the adapter as it is, however often a step is timed.
    */
   step(
     tokens: number,
@@ -72,7 +72,7 @@ export async function openTrainable(
   const opened = opening.move();
   return {
     model,
-    step(tokens, { checkpointing, learningRate = 1e-4 }) {
+    step(tokens, { checkpointing, learningRate = 0 }) {
       const ids = Uint32Array.from({ length: tokens }, (_, i) => i % VOCABULARY);
       const targetStart = tokens - Math.max(1, Math.floor(tokens * TARGET_SHARE));
       return trainStep({

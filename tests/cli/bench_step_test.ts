@@ -35,9 +35,9 @@ async function check(...results: Partial<StepResult>[]): Promise<unknown[]> {
 
 Deno.test("checkStep: one step that learns, then the same without and with checkpointing", async () => {
   assertEquals(await check({}, { loss: 6.9 }, { loss: 6.9 }), [
+    [128, { checkpointing: true, learningRate: 1e-4 }],
+    [128, { checkpointing: false }],
     [128, { checkpointing: true }],
-    [128, { checkpointing: false, learningRate: 0 }],
-    [128, { checkpointing: true, learningRate: 0 }],
   ]);
 });
 
