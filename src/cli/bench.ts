@@ -1,5 +1,6 @@
 /**
- * `deno task bench`: measures the adapter's peak, then kernels and a training step as a share of it.
+ * `deno task bench`: measures the adapter, then kernels as a share of it and a training step as one
+ * of theirs.
  * @module
  */
 import { join } from "node:path";
@@ -31,15 +32,17 @@ import { openTunedDevice } from "./tuning_file.ts";
 const HELP = {
   usage: "deno task bench [options]",
   summary:
-    "Measures the GPU's peak first, then matrix products and a training step as a share of it, the " +
-    "matrix products of other WebGPU libraries, decoding, and what a token costs as steps and " +
-    "models grow. Everything is checked for correctness before it is timed.",
+    "Measures the GPU's peak and bandwidth first, then every kernel as a share of them, a training " +
+    "step as a share of the matrix products', the products of other WebGPU libraries, decoding, and " +
+    "what a token costs as steps and models grow. Everything is checked for correctness before it " +
+    "is timed.",
   examples: [
     "deno task bench",
     "deno task bench --only kernels,step",
     "deno task bench --rehearsal mistral-7b --precision f16 --step_tokens 2048",
     "deno task bench --write_checkpoint outputs/7b --tokenizer mistral-7b",
     "deno task bench --rehearsal mistral-7b --base_model outputs/7b",
+    "deno task bench --rehearsal mistral-7b --tokenizer mistral-7b --train_path data/processed/train.jsonl",
   ],
 };
 

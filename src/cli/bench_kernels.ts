@@ -1,47 +1,77 @@
 /**
- * Measures the matrix products of training.
+ * Measures the adapter and then the kernels as a share of it.
  * @module
  */
 import type { Device } from "../device/device.ts";
-import { multiplyByWeight, multiplyByWeightTransposed } from "../ops/matmul.ts";
+import { attentionTrials, decodingTrials } from "./bench_attention.ts";
+import { fastest, measureCopy, type Measurement, measurePeak } from "./bench_measure.ts";
+import { argmaxTrials, dropoutTrials, elementTrials, restoreTrials } from "./bench_moves.ts";
+import { optimizerTrials } from "./bench_optimizer.ts";
 import type { BenchConfig } from "./bench_options.ts";
+import { packRowsTrials, panelTrials, quantizeTrials, transposedTrials } from "./bench_packing.ts";
+import { measureProducts } from "./bench_products.ts";
 import {
-  checkProduct,
-  fastest,
-  measureCopy,
-  type Measurement,
-  measurePeak,
-  noise,
-} from "./bench_measure.ts";
-import { f32Weight, nf4Weight } from "./bench_weights.ts";
+  crossEntropyTrials,
+  embeddingTrials,
+  rmsnormTrials,
+  ropeTrials,
+  swigluTrials,
+} from "./bench_streams.ts";
+import type { KernelTrial, MakeTrials } from "./bench_trials.ts";
 
-const DIRECTIONS = [
-  { direction: "forward", product: multiplyByWeight, transposed: false },
-  { direction: "backward (dX)", product: multiplyByWeightTransposed, transposed: true },
-] as const;
+/** What is measured besides the products with weights. */
+export const KERNEL_TRIALS: readonly MakeTrials[] = [
+  attentionTrials,
+  transposedTrials,
+  decodingTrials,
+  packRowsTrials,
+  panelTrials,
+  rmsnormTrials,
+  ropeTrials,
+  swigluTrials,
+  crossEntropyTrials,
+  embeddingTrials,
+  elementTrials,
+  dropoutTrials,
+  restoreTrials,
+  argmaxTrials,
+  optimizerTrials,
+  quantizeTrials,
+];
 
-/** Peak, copy bandwidth, and the products forward and backward with f32 and NF4 weights. */
+/**
+ * Peak, copy bandwidth, the products forward and backward with f32 and NF4 weights, and all other
+ * kernels that training spends time in: those that compute as a share of the peak, those that move
+ * data of the copy.
+ */
 export async function* measureKernels(
   device: Device,
-  { rows, width, repeats, seed }: BenchConfig,
+  config: BenchConfig,
 ): AsyncGenerator<Measurement> {
+  const { repeats } = config;
   yield await measurePeak(device, repeats);
   yield await measureCopy(device, repeats);
-  using scope = device.scope("bench");
-  const x = scope.upload(noise(rows * width, seed), [rows, width], { label: "x" });
-  const c = scope.empty([rows, width], { label: "c" });
-  for (const make of [f32Weight, nf4Weight]) {
-    using weights = device.scope("bench weight");
-    const { format, weight, values } = await make(weights, width, seed + 1);
-    for (const { direction, product, transposed } of DIRECTIONS) {
-      const name = `GEMM ${rows}×${width}×${width} ${format} ${direction}`;
-      product(device, { x, weight, c });
-      await checkProduct(name, device, { x, values, c, transposed });
-      // The peak drifts with the machine's load, so each figure is held against one beside it.
-      const peak = await measurePeak(device, repeats);
-      const seconds = await fastest(device, repeats, () => product(device, { x, weight, c }));
-      const rate = 2 * rows * width * width / seconds / 1e9;
-      yield { name, seconds, rate, unit: "GFLOP/s", share: rate / peak.rate, of: "peak" };
+  for await (const { measurement } of measureProducts(device, config)) yield measurement;
+  for (const makeTrials of KERNEL_TRIALS) {
+    using scope = device.scope("bench kernels");
+    for (const trial of await makeTrials(scope, config)) {
+      yield await measureTrial(device, trial, repeats);
     }
   }
+}
+
+async function measureTrial(
+  device: Device,
+  trial: KernelTrial,
+  repeats: number,
+): Promise<Measurement> {
+  await trial.check();
+  const { name, work } = trial;
+  // Both drift with the machine's load, so each figure is held against one beside it.
+  const computes = "flops" in work;
+  const limit = await (computes ? measurePeak : measureCopy)(device, repeats);
+  const seconds = await fastest(device, repeats, () => trial.run());
+  const rate = (computes ? work.flops : work.bytes) / seconds / 1e9;
+  const of = computes ? "peak" : "copy";
+  return { name, seconds, rate, unit: limit.unit, share: rate / limit.rate, of };
 }

@@ -14,6 +14,13 @@ import { fastestRun } from "./bench_timing.ts";
 
 const probe = new Kernel("probe", probeSource);
 
+/** What a rate is of another one. */
+export interface Ratio {
+  /** Rate over that of what `of` names. */
+  readonly share: number;
+  readonly of: string;
+}
+
 /** One measured figure. */
 export interface Measurement {
   readonly name: string;
@@ -26,6 +33,8 @@ export interface Measurement {
   /** A multiple of what `of` names: of a peer's rate, or of the cost of a token. */
   readonly ratio?: number;
   readonly of?: string;
+  /** Further rates that it is held against. */
+  readonly also?: readonly Ratio[];
 }
 
 /** What could not be measured. */
@@ -86,8 +95,28 @@ export function noise(count: number, seed: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: count }, () => 2 * float() - 1);
 }
 
-/** What a sampled element of a product should be, in f64. */
-export type Expected = (row: number, column: number) => number;
+/** An element by its row and column: what it is, or in f64 what it should be. */
+export type Element = (row: number, column: number) => number;
+
+/**
+ * Compares some elements of a matrix with what they should be.
+ * Throws {@linkcode KernelError} where one is off by more than `tolerance`.
+ */
+export function checkSamples(
+  name: string,
+  { rows, columns, tolerance }: { rows: number; columns: number; tolerance: number },
+  { actual, expected }: { actual: Element; expected: Element },
+): void {
+  const stream = random(1, "bench check");
+  for (let check = 0; check < 64; check++) {
+    const row = stream.below(rows), column = stream.below(columns);
+    const is = actual(row, column), should = expected(row, column);
+    if (Math.abs(is - should) <= tolerance) continue; // never for NaN
+    throw new KernelError(`${name} is wrong: [${row}, ${column}] is ${is}, not ${should}`, {
+      kernel: name,
+    });
+  }
+}
 
 /**
  * Compares some elements of a product [rows, columns] over `depth` values in [-1, 1) with sums in f64.
@@ -96,19 +125,11 @@ export type Expected = (row: number, column: number) => number;
 export function checkElements(
   name: string,
   product: Float32Array,
-  sizes: { rows: number; columns: number; depth: number },
-  expected: Expected,
+  { rows, columns, depth }: { rows: number; columns: number; depth: number },
+  expected: Element,
 ): void {
-  const { rows, columns, depth } = sizes;
-  const stream = random(1, "bench check");
-  for (let check = 0; check < 64; check++) {
-    const row = stream.below(rows), column = stream.below(columns);
-    const actual = product[row * columns + column], sum = expected(row, column);
-    if (Math.abs(actual - sum) <= 1e-5 * (1 + depth)) continue; // never for NaN
-    throw new KernelError(`${name} is wrong: [${row}, ${column}] is ${actual}, not ${sum}`, {
-      kernel: name,
-    });
-  }
+  const actual: Element = (row, column) => product[row * columns + column];
+  checkSamples(name, { rows, columns, tolerance: 1e-5 * (1 + depth) }, { actual, expected });
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Model } from "../model/model.ts";
 import { MISTRAL_7B, syntheticCheckpoint } from "../model/synthetic.ts";
 import { packBatch } from "../text/batch.ts";
 import { resolveTrainConfig } from "../train/config.ts";
-import { trainStep } from "../train/step.ts";
+import { type StepResult, trainStep } from "../train/step.ts";
 import { loadOptions, makeTrainable } from "../train/trainable.ts";
 
 /** Share of the tokens that are targets, as in text-to-SQL: long prompts, short answers. */
@@ -44,8 +44,14 @@ export async function openModel(device: Device, config: ModelConfig, seed: numbe
 /** A model that can be trained. */
 export interface TrainableModel extends Disposable {
   readonly model: Model;
-  /** A QLoRA step (r 16 on all linear layers) over one example of so many tokens. */
-  step(tokens: number, options: { checkpointing: boolean }): Promise<void>;
+  /**
+   * A QLoRA step (r 16 on all linear layers) over one example of so many tokens. The default learning
+   * rate of 0 leaves the adapter as it is, however often a step is timed.
+   */
+  step(
+    tokens: number,
+    options: { checkpointing: boolean; learningRate?: number },
+  ): Promise<StepResult>;
 }
 
 /** Opens a model to be trained. */
@@ -66,20 +72,20 @@ export async function openTrainable(
   const opened = opening.move();
   return {
     model,
-    async step(tokens, tape) {
+    step(tokens, { checkpointing, learningRate = 0 }) {
       const ids = Uint32Array.from({ length: tokens }, (_, i) => i % VOCABULARY);
       const targetStart = tokens - Math.max(1, Math.floor(tokens * TARGET_SHARE));
-      await trainStep({
+      return trainStep({
         model,
         ...trained,
         batches: [packBatch([{ id: "bench", ids, targetStart, truncated: false }])],
         step: step++,
         seed,
-        learningRate: 1e-4,
+        learningRate,
         weightDecay: 0,
         maxGradNorm: 1,
         neftuneAlpha: 0,
-        tape,
+        tape: { checkpointing },
       });
     },
     [Symbol.dispose]: () => opened.dispose(),

@@ -32,7 +32,11 @@ export const benchSchema = z.object({
     value: "A,B,…",
   }),
   rows: size("Rows (tokens) of the matrix products.", 512),
-  width: size("Inputs and outputs of the square weight.", 4096),
+  width: z.int().min(64).multipleOf(64).default(4096).meta({
+    group: MEASUREMENTS,
+    description:
+      "Width of the weights and of the step's layer, a multiple of 64; 4096 is Mistral-7B's.",
+  }),
   step_tokens: size("Tokens of the training step.", 256),
   peer_size: size("Rows and columns of the matrices that other libraries multiply.", 1024),
   model_width: z.int().min(64).multipleOf(64).default(1024).meta({

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { demoSplits } from "../data/demo.ts";
 import { readRecords } from "../data/record.ts";
 import type { Device } from "../device/device.ts";
+import { FormatError } from "../errors.ts";
 import { loadAdapter, saveAdapter } from "../model/adapter.ts";
 import { generate } from "../model/generate.ts";
 import { buildModel } from "../model/load.ts";
@@ -130,6 +131,9 @@ export async function* rehearse(
   using adapter = await loadAdapter(model, folder);
   adapter.attach(model);
   yield end("load the adapter", `${adapter.pairs.size} layers`);
+  const loadedLoss = await evaluateLoss(model, evalBatches, signal);
+  requireSameLoss(folder, { saved: evalLoss, loaded: loadedLoss });
+  yield end("evaluation once more", `the same loss, ${loadedLoss.toFixed(4)}`);
   const { ids, targetStart } = evaluation[0];
   const [answer] = await generate(model, [ids.subarray(0, targetStart)], {
     maxNewTokens: DECODED_TOKENS,
@@ -137,6 +141,19 @@ export async function* rehearse(
     signal,
   });
   yield end("decode", `${answer.ids.length} tokens after a prompt of ${targetStart}`);
+}
+
+/** Throws {@linkcode FormatError} where an adapter in `folder` is not what it was, to the last bit. */
+export function requireSameLoss(
+  folder: string,
+  { saved, loaded }: { saved: number; loaded: number },
+): void {
+  if (loaded === saved) return; // never for NaN
+  throw new FormatError(
+    `Cannot use the adapter in ${folder}: its loss is ${loaded} after loading and was ${saved} ` +
+      "before saving; check the disk, then rehearse again",
+    { file: folder },
+  );
 }
 
 async function readExamples(

@@ -6,6 +6,7 @@ import type { Device } from "../device/device.ts";
 import { fastest, type Measurement } from "./bench_measure.ts";
 import { openTrainable, smallLayers } from "./bench_model.ts";
 import type { BenchConfig } from "./bench_options.ts";
+import { checkStep } from "./bench_step_check.ts";
 
 const TOKENS = [64, 128, 256, 512];
 const LAYERS = [2, 4, 8];
@@ -27,9 +28,10 @@ export async function* measureScaling(
     using trainable = await openTrainable(device, smallLayers(width, layers), seed);
     const results = [];
     for (const tokens of series) {
-      const step = () => trainable.step(tokens, { checkpointing: true });
-      const seconds = await fastest(device, Math.min(2, repeats), step);
       const name = `step of ${tokens} tokens, ${layers} layers of width ${width}`;
+      await checkStep(name, trainable, tokens);
+      const step = async () => void await trainable.step(tokens, { checkpointing: true });
+      const seconds = await fastest(device, Math.min(2, repeats), step);
       const cost = seconds / tokens / layers;
       results.push({ name, seconds, rate: tokens / seconds, unit: "tokens/s", cost } as const);
     }

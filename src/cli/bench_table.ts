@@ -21,8 +21,10 @@ export function benchRow(row: BenchRow): string {
   );
 }
 
-function held({ share, ratio, of }: Measurement): string {
-  if (share !== undefined) return `${(share * 100).toFixed(1)} % of ${of}`;
+function held({ share, ratio, of, also = [] }: Measurement): string {
+  const percent = (share: number, of?: string) => `${(share * 100).toFixed(1)} % of ${of}`;
+  const further = also.map(({ share, of }) => percent(share, of));
+  if (share !== undefined) return [percent(share, of), ...further].join(", ");
   return ratio === undefined ? "" : `${ratio.toFixed(2)} × ${of}`;
 }
 

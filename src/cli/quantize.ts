@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { openDevice } from "../device/open.ts";
 import { buildModel, openModelFiles } from "../model/load.ts";
-import { saveNf4 } from "../model/save_nf4.ts";
+import { refuseQuantized, saveNf4 } from "../model/save_nf4.ts";
 import { readTokenizerFiles } from "../text/tokenizer_files.ts";
 import { commonFields, describeSchema, resolveOptions } from "../train/options.ts";
 import { readLayers } from "./args.ts";
@@ -67,10 +67,11 @@ await runTask(async (signal) => {
   await refuseExisting("out", out);
   const directory = await modelFolder(base_model, { signal, quiet });
   const { files } = await readTokenizerFiles(directory);
+  using source = await openModelFiles(directory);
+  refuseQuantized(source); // before it is loaded, which takes long
   await ensureAdapter();
   using device = await openDevice();
   using host = new HostMemory(device);
-  using source = await openModelFiles(directory);
   const report = percentReporter(config);
   const checkpoint = host.watch(source.checkpoint);
   using model = await buildModel(device, { ...source, checkpoint }, {

@@ -2,7 +2,7 @@
  * Measures the variants of one choice and takes the fastest that computes what it should.
  * @module
  */
-import { KernelError } from "../errors.ts";
+import { DeviceError, KernelError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
 import type { Variant } from "../ops/variants.ts";
 import { fastest } from "./bench_measure.ts";
@@ -30,6 +30,7 @@ export type TuneRow =
  * which it has to compute rightly, then for its time. Returns the variant to take.
  *
  * @throws {KernelError} if the default itself computes something wrong
+ * @throws {DeviceError} if the device fails with the default, or is lost
  */
 export async function* tuneChoice(
   device: Device,
@@ -55,11 +56,16 @@ export async function* tuneChoice(
       timings.push({ variant: variant.name, seconds });
       yield { ...row, seconds };
     } catch (error) {
-      if (isDefault || !(error instanceof KernelError)) throw error;
+      if (isDefault || !isOfVariant(device, error)) throw error;
       yield { ...row, reason: error.message };
     }
   }
   return fastestOf(timings);
+}
+
+/** Whether other variants may do better: not where the device is lost. */
+function isOfVariant(device: Device, error: unknown): error is KernelError | DeviceError {
+  return error instanceof KernelError || error instanceof DeviceError && !device.lost;
 }
 
 /** The name of the fastest; the first is the default, which others must beat clearly. */

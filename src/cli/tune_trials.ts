@@ -10,7 +10,7 @@ import { matvecChoices } from "../ops/matvec.ts";
 import { packRows } from "../ops/pack_rows.ts";
 import { packDense } from "../ops/panels.ts";
 import type { Choice } from "../ops/variants.ts";
-import { checkElements, type Expected, noise } from "./bench_measure.ts";
+import { checkElements, type Element, noise } from "./bench_measure.ts";
 import { bf16Weight, nf4Weight } from "./bench_weights.ts";
 
 /** A product to be run with one variant after the other. */
@@ -125,7 +125,7 @@ async function rowTrial(
 function trial(
   { device }: Scope,
   sizes: Sizes,
-  { c, run, expected }: { c: Tensor; run: () => void; expected: Expected },
+  { c, run, expected }: { c: Tensor; run: () => void; expected: Element },
 ): Trial {
   const shape = `${sizes.rows}×${sizes.columns}×${sizes.depth}`;
   const check = async () => checkElements(shape, await device.readF32(c), sizes, expected);

@@ -70,6 +70,11 @@ export class Device implements Disposable {
     });
   }
 
+  /** Whether it can no longer be used: the GPU gave it up, or it was closed. */
+  get lost(): boolean {
+    return this.#faults.lost;
+  }
+
   /** Bytes of GPU memory owned by scopes. */
   get liveBytes(): number {
     return this.#pool.liveBytes;

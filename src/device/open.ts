@@ -3,6 +3,7 @@
  * @module
  */
 import { DeviceError } from "../errors.ts";
+import { adapterName } from "./adapter_name.ts";
 import { type AdapterInfo, Device } from "./device.ts";
 
 /** Optional features the kernels have faster paths for. */
@@ -62,15 +63,15 @@ async function requestWithFeatures(
   }
   const reason = cause instanceof Error ? cause.message : String(cause);
   throw new DeviceError(
-    `Cannot open the GPU "${adapter.info.description}": ${reason}; update its driver`,
+    `Cannot open the GPU "${adapterName(adapter.info)}": ${reason}; update its driver`,
     {},
     { cause },
   );
 }
 
 function adapterInfo(adapter: GPUAdapter, features: readonly string[]): AdapterInfo {
-  const { description, vendor, device, subgroupMinSize = 0, subgroupMaxSize = 0 } = adapter.info;
-  const name = description || device || "unnamed adapter";
+  const { vendor, subgroupMinSize = 0, subgroupMaxSize = 0 } = adapter.info;
+  const name = adapterName(adapter.info);
   const fixed = features.includes("subgroups") && subgroupMinSize === subgroupMaxSize;
   return {
     name,

@@ -46,13 +46,7 @@ export async function saveNf4(
   directory: string,
   options: SaveNf4Options = {},
 ): Promise<void> {
-  if (source.config.quantized) {
-    throw new FormatError(
-      `Cannot quantise ${source.directory}: its weights are quantised already; use it as it is, or ` +
-        "give the original checkpoint",
-      { file: source.directory },
-    );
-  }
+  refuseQuantized(source);
   const weights = nf4Weights(model);
   const groups = await tensorGroups(model, source.checkpoint, { weights, watch: watcher(options) });
   await writeDirectoryAtomic(directory, async (temporary) => {
@@ -63,6 +57,16 @@ export async function saveNf4(
       await writeFileAtomic(join(temporary, name), bytes);
     }
   });
+}
+
+/** Throws {@linkcode FormatError} where the weights are quantised already. */
+export function refuseQuantized({ config, directory }: ModelFiles): void {
+  if (!config.quantized) return;
+  throw new FormatError(
+    `Cannot quantise ${directory}: its weights are quantised already; use it as it is, or ` +
+      "give the original checkpoint",
+    { file: directory },
+  );
 }
 
 function nf4Weights(model: Model): Map<string, Nf4Weight> {

@@ -44,7 +44,8 @@ export function syntheticConfig(changes: Readonly<Record<string, unknown>> = {})
 /** The sizes of Mistral-7B. */
 export const MISTRAL_7B: ModelConfig = syntheticConfig();
 
-const SPREAD = 0.02;
+/** The standard deviation of made-up weights. */
+export const WEIGHT_SPREAD = 0.02;
 const BF16_ONE = 0x3f80;
 /** Bytes of a tensor that are on the host at once while it is written. */
 const CHUNK_BYTES = 16 * 2 ** 20;
@@ -59,7 +60,7 @@ export function syntheticCheckpoint(config: ModelConfig, seed: number): Checkpoi
     tensors.get(name)!.shape.reduce((product, length) => product * length, 1);
   const stream = random(seed, "synthetic");
   const noise = encodeBf16(
-    Float32Array.from({ length: 2 ** 16 }, () => stream.normal() * SPREAD),
+    Float32Array.from({ length: 2 ** 16 }, () => stream.normal() * WEIGHT_SPREAD),
   );
   const unsupported = (name: string) =>
     Promise.reject(new TypeError(`Cannot read ${name} of a synthetic checkpoint whole`));

@@ -1,6 +1,8 @@
 import { join } from "node:path";
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import type { BenchRow } from "../../src/cli/bench_measure.ts";
+import { requireSameLoss } from "../../src/cli/bench_rehearsal.ts";
+import { FormatError } from "../../src/errors.ts";
 import { tempFolder } from "../train/support.ts";
 import { type CliOptions, runCli } from "./support.ts";
 
@@ -26,6 +28,7 @@ Deno.test("bench --rehearsal tiny: every phase of fine-tuning, within the plan's
     "evaluation",
     "save the adapter",
     "load the adapter",
+    "evaluation once more",
     "decode",
   ]);
   for (const { phase } of phases) assertStringIncludes(stdout, phase);
@@ -33,14 +36,29 @@ Deno.test("bench --rehearsal tiny: every phase of fine-tuning, within the plan's
   const ratio = step.peak_gpu_bytes / phases[0].plan.totalBytes;
   assert(ratio > 0.95 && ratio <= 1.05, `the peak is ${ratio} of the plan`);
   assertStringIncludes(step.detail, "loss 10.");
+  const [once, again] = phases.filter(({ phase }: Phase) => phase.startsWith("evaluation"));
+  assertEquals(again.detail, `the same loss, ${/[\d.]+$/.exec(once.detail)![0]}`);
 });
+
+Deno.test("bench --rehearsal: an adapter that is another once it is loaded is refused", () => {
+  requireSameLoss("a", { saved: 1.5, loaded: 1.5 });
+  for (const losses of [{ saved: 1.5, loaded: 1.5000001 }, { saved: NaN, loaded: NaN }]) {
+    assertThrows(() => requireSameLoss("a", losses), FormatError, "Cannot use the adapter in a");
+  }
+});
+
+const productNames = (rows: number) =>
+  ["forward", "backward (dX)"].flatMap((direction) =>
+    ["f32", "NF4"].map((format) => `GEMM ${rows}×64×64 ${format} ${direction}`)
+  );
 
 Deno.test("bench: every kind of measurement gives its rows, in the table and in bench.json", async () => {
   using folder = tempFolder();
   const { code, stdout, stderr } = await runCli("bench", {
     rows: 9,
     width: 64,
-    only: "scaling,peers,decode,kernels",
+    only: "scaling,peers,decode,step,kernels",
+    step_tokens: 16,
     peer_size: 32,
     model_width: 64,
     repeats: 1,
@@ -52,10 +70,36 @@ Deno.test("bench: every kind of measurement gives its rows, in the table and in 
   assertEquals(names.map((name) => name.replace(/@[\d.]+$/, "@N")), [
     "FMA peak",
     "copy (read and write counted)",
-    "GEMM 9×64×64 f32 forward",
-    "GEMM 9×64×64 f32 backward (dX)",
-    "GEMM 9×64×64 NF4 forward",
-    "GEMM 9×64×64 NF4 backward (dX)",
+    ...productNames(9),
+    "attention, 18 tokens, 4 heads of 128, forward",
+    "attention, 18 tokens, 4 heads of 128, backward",
+    "attention, 3 × 64 tokens, 4 heads of 32, forward",
+    "attention, 3 × 64 tokens, 4 heads of 32, backward",
+    "gemm_tn 64×16×9",
+    "attention of decoding, 4 × 18 cached tokens",
+    "pack_rows 36×64",
+    "panels_dense 64×64 from bf16",
+    "panels_nf4 64×64 from NF4",
+    "rmsnorm 36×64, forward",
+    "rmsnorm 36×64, backward",
+    "rope 36×64",
+    "swiglu 36×64, forward",
+    "swiglu 36×64, backward",
+    "cross_entropy 5×32000, forward",
+    "cross_entropy 5×32000, backward",
+    "embedding 36×64 from bf16",
+    "add 36×64",
+    "rows 36×64",
+    "noise (dropout) 36×64",
+    "keep (from f16) 36×64",
+    "argmax 5×32000",
+    "grad_norm 36×64",
+    "adamw 36×64",
+    "adamw_8bit 36×64",
+    "nf4 quantise 64×64 from bf16",
+    ...productNames(16),
+    "layer of width 64, 16 tokens, checkpointing (at most 72 %)",
+    "layer of width 64, 16 tokens, no checkpointing",
     "GEMM 32×32×32 f32, @jax-js/jax@N",
     "GEMM 32×32×32 f32, @tensorflow/tfjs-backend-webgpu@N",
     "GEMM 32×32×32 f32, onnxruntime-web@N",
@@ -127,10 +171,12 @@ Deno.test("bench with wrong options exits 2", async () => {
     rows: 0,
     only: "kernels,stepp",
     model_width: 100,
+    width: 32,
   });
   assertEquals(code, 2);
   assertStringIncludes(stderr, "give one of mistral-7b, tiny");
   assertStringIncludes(stderr, "rows");
   assertStringIncludes(stderr, "give one or more of kernels, step, peers, decode, scaling");
   assertStringIncludes(stderr, "model_width");
+  assertStringIncludes(stderr, "Cannot use --width 32");
 });

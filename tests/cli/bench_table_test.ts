@@ -7,6 +7,15 @@ Deno.test("benchRow: figures stand under their headings, shares and multiples be
     { name: "copy", seconds: 0.0125, rate: 4.25, unit: "GB/s" },
     { name: "GEMM", seconds: 0.4, rate: 44, unit: "GFLOP/s", share: 0.5234, of: "peak" },
     { name: "ours", seconds: 2, rate: 33.3, unit: "GFLOP/s", ratio: 12.345, of: "the best peer" },
+    {
+      name: "NF4",
+      seconds: 0.4,
+      rate: 44,
+      unit: "GFLOP/s",
+      share: 0.5,
+      of: "peak",
+      also: [{ share: 1.1, of: "the f32 product" }],
+    },
     { name: "theirs", reason: "it found no WebGPU" },
   ];
   const lines = rows.map(benchRow);
@@ -14,6 +23,7 @@ Deno.test("benchRow: figures stand under their headings, shares and multiples be
     "copy  12.50 ms  4.3 GB/s",
     "GEMM  400.00 ms  44.0 GFLOP/s  52.3 % of peak",
     "ours  2000.00 ms  33.3 GFLOP/s  12.35 × the best peer",
+    "NF4  400.00 ms  44.0 GFLOP/s  50.0 % of peak, 110.0 % of the f32 product",
     "theirs  not measured: it found no WebGPU",
   ]);
   const rateEnd = BENCH_HEADING.indexOf("rate") + "rate".length;

@@ -22,6 +22,11 @@ Deno.test("quantize writes a folder that infer answers from as from the original
   const again = await runCli("quantize", { base_model, out });
   assertEquals([again.code, again.stdout], [2, ""]);
   assertStringIncludes(again.stderr, "it exists; give a new folder");
+
+  const twice = await runCli("quantize", { base_model: out, out: folder("twice") });
+  assertEquals([twice.code, twice.stdout], [1, ""]); // not even progress: it was not loaded
+  assertStringIncludes(twice.stderr, "its weights are quantised already");
+  assert(!twice.stderr.includes("%"), twice.stderr);
 });
 
 Deno.test("quantize: a missing model and missing options are told plainly", async () => {

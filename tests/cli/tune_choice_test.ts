@@ -2,8 +2,9 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fastestOf, tuneChoice, type TuneRow } from "../../src/cli/tune_choice.ts";
 import type { Trial, Trials } from "../../src/cli/tune_trials.ts";
 import { Kernel } from "../../src/device/kernel.ts";
-import { KernelError } from "../../src/errors.ts";
+import { DeviceError, KernelError } from "../../src/errors.ts";
 import type { Variant } from "../../src/ops/variants.ts";
+import { openDevice } from "../../src/device/open.ts";
 import { testDevice } from "../ops/harness.ts";
 
 Deno.test("fastestOf: the fastest, if it beats the default by more than noise", () => {
@@ -15,10 +16,13 @@ Deno.test("fastestOf: the fastest, if it beats the default by more than noise", 
   assertEquals(fastest(1, 0.9, 0.9), "b");
 });
 
-const device = await testDevice();
+const shared = await testDevice();
 
 /** Variants that do nothing but block for a time, or are wrong, by their names. */
-function fakeTrials(behaviour: Record<string, number | "wrong" | "impossible">) {
+function fakeTrials(
+  behaviour: Record<string, number | "wrong" | "failing" | "impossible">,
+  device = shared,
+) {
   const kernel = new Kernel("fake", "@compute @workgroup_size(1) fn main() {}");
   const variants = Object.keys(behaviour).map((name): Variant => ({
     name,
@@ -36,8 +40,11 @@ function fakeTrials(behaviour: Record<string, number | "wrong" | "impossible">) 
       while (performance.now() < end);
     },
     check() {
-      if (behaviour[device.tuning.fake] !== "wrong") return Promise.resolve();
-      return Promise.reject(new KernelError("it is wrong", { kernel: "fake" }));
+      const behaves = behaviour[device.tuning.fake];
+      const error = behaves === "wrong"
+        ? new KernelError("it is wrong", { kernel: "fake" })
+        : behaves === "failing" && new DeviceError("it fails");
+      return error ? Promise.reject(error) : Promise.resolve();
     },
   };
   const choice = { name: "fake", variants, defaultFor: () => variants[0] };
@@ -45,7 +52,7 @@ function fakeTrials(behaviour: Record<string, number | "wrong" | "impossible">) 
   return { trials, runs };
 }
 
-async function tune(trials: Trials): Promise<{ rows: TuneRow[]; taken: string }> {
+async function tune(trials: Trials, device = shared): Promise<{ rows: TuneRow[]; taken: string }> {
   const rows: TuneRow[] = [];
   const results = tuneChoice(device, trials, { width: 64, repeats: 4 });
   for (let next = await results.next();; next = await results.next()) {
@@ -59,6 +66,7 @@ Deno.test("tuneChoice: takes the fastest that is right and that the adapter can 
     usual: 120,
     slow: 600,
     wrong: "wrong",
+    failing: "failing",
     none: "impossible",
     fast: 20,
   } as const;
@@ -69,19 +77,32 @@ Deno.test("tuneChoice: takes the fastest that is right and that the adapter can 
     ["usual", true],
     ["slow", false],
     ["wrong", false],
+    ["failing", false],
     ["fast", false],
   ]);
-  const wrong = rows[2];
+  const [wrong, failing] = rows.slice(2);
   assert("reason" in wrong && wrong.reason === "it is wrong");
+  assert("reason" in failing && failing.reason === "it fails");
   // Two checks, the first time twice; and what has a chance four times more after a warm-up.
   assertEquals(runs.filter((name) => name === "usual").length, 4 + 5);
   assertEquals(runs.filter((name) => name === "slow").length, 4);
   assertEquals(runs.filter((name) => name === "wrong").length, 1);
-  assertEquals(device.tuning, {});
+  assertEquals(shared.tuning, {});
 });
 
 Deno.test("tuneChoice: a default that is wrong is an error", async () => {
   const { trials } = fakeTrials({ usual: "wrong", other: 1 });
   await assertRejects(() => tune(trials), KernelError, "it is wrong");
-  assertEquals(device.tuning, {});
+  assertEquals(shared.tuning, {});
+});
+
+Deno.test("tuneChoice: a device that is lost ends the tuning, whatever variant did it", async () => {
+  using device = await openDevice();
+  const { trials, runs } = fakeTrials({ usual: 1, failing: "failing", fast: 1 }, device);
+  const rows = tuneChoice(device, trials, { width: 64, repeats: 1 });
+  assertEquals((await rows.next()).done, false);
+  device.gpu.destroy();
+  await device.gpu.lost;
+  await assertRejects(() => rows.next(), DeviceError, "it fails");
+  assert(!runs.includes("fast"));
 });

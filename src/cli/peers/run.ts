@@ -8,6 +8,7 @@
  * of the output is a {@linkcode PeerAnswer} as JSON.
  * @module
  */
+import { adapterName } from "../../device/adapter_name.ts";
 import { fastestRun } from "../bench_timing.ts";
 import type { Operands, Peer, PeerAnswer } from "./peer.ts";
 
@@ -22,7 +23,7 @@ async function answer(name: string, size: number, repeats: number): Promise<Peer
   const matrix = (i: number) => new Float32Array(input, i * 4 * size * size, size * size);
   // What all libraries ask for; a device cannot be asked for its adapter once that was collected.
   const found = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
-  const adapter = found?.info.description ?? "no adapter";
+  const adapter = found ? adapterName(found.info) : "no adapter";
   const { openPeer } = await PEERS[name]();
   const peer = await openPeer({ size, a: matrix(0), b: matrix(1) });
   await peer.multiply();
