@@ -170,7 +170,18 @@ jupyterTest(
       assert(last < 0.9 * first, `the loss went from ${first} to ${last}`);
       const [bytes] = shownBy(cellWith(run, "device.liveBytes", nth));
       assertEquals(textOf(bytes["text/plain"] as string), "0 bytes");
-      assertEquals(shownBy(cellWith(run, "path: result.path", nth)).length, 1);
+      const shownOnce = (call: string) => {
+        const shown = shownBy(cellWith(run, call, nth));
+        assertEquals(shown.length, 1, `${call} shows ${shown.length} outputs`);
+        return textOf(shown[0]["text/plain"] as string);
+      };
+      for (const call of ["const untrained = await askModel(", "const trained = await askModel("]) {
+        assertMatch(shownOnce(call), /[0-3] of 3 right, [0-3] run; /);
+      }
+      assertMatch(
+        shownOnce("scoreDemo("),
+        /before training +\d+ of 30 .*\nafter training +\d+ of 30 /,
+      );
     }
     const outputs = join(jupyter.folder, "outputs/notebook");
     for (const name of ["adapters/adapter_model.safetensors", "metrics.json", "run_meta.json"]) {

@@ -8,9 +8,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { demoDatabase } from "../../src/data/demo.ts";
 import { TrainingError } from "../../src/errors.ts";
-import { askModel } from "../../src/notebook/ask.ts";
 import { filesTable } from "../../src/notebook/files_view.ts";
 import { interrupt } from "../../src/notebook/kernel.ts";
 import { environmentView, Notebook } from "../../src/notebook/notebook.ts";
@@ -20,7 +18,6 @@ import { trainLive } from "../../src/notebook/train_live.ts";
 import { validateSetup } from "../../src/notebook/validate.ts";
 import { requirePassed } from "../../src/notebook/check_list.ts";
 import { bundleOf, type MimeBundle, type View } from "../../src/notebook/view.ts";
-import { openDatabase } from "../../src/sql/sandbox.ts";
 import type { TrainConfig } from "../../src/train/config.ts";
 import { testDevice } from "../ops/harness.ts";
 import { gpuTest, type TempFolder, tempFolder, tinyOptions } from "../train/support.ts";
@@ -125,18 +122,6 @@ gpuTest("a run that fails leaves no memory behind and its own error", async (fol
   const failed = trainLive(notebook, settings, { send, onEvent });
   await assertRejects(() => failed, TrainingError, "the loss is NaN");
   assert(texts.some((text) => /^step 1\/4 .* failed/.test(text)), texts.join("\n"));
-  assertEquals(notebook.device.liveBytes, 0);
-});
-
-gpuTest("questions to a model: SQL that cannot run is an answer with an error", async (folder) => {
-  const notebook = new Notebook(await testDevice());
-  const settings = await tinySettings(folder);
-  using database = await openDatabase({ ddl: demoDatabase("retail") });
-  const asked = { questions: ["How many?", "Which?"], database, path: null, maxNewTokens: 3 };
-  const shown = await askModel(notebook, settings, asked);
-  assertEquals(shown.answers.map(({ question }) => question), ["How many?", "Which?"]);
-  assert(shown.answers.every(({ error, result }) => error !== null || result !== null));
-  assertMatch(textOf(shown), /^question +SQL +result\n[\s\S]*\d of 2 run; /);
   assertEquals(notebook.device.liveBytes, 0);
 });
 
