@@ -4,33 +4,11 @@
  * @module
  */
 import { join } from "node:path";
+import { stageNotebooks } from "../../src/cli/stage_notebooks.ts";
 import { ROOT } from "../cli/support.ts";
 
 /** What is installed. Its dependencies come as pip chooses them. */
 const PACKAGES = ["nbclient==0.11.0", "jupyter_client==8.10.0", "nbformat==5.11.1"];
-
-/** A notebook cell as it stands in the file. */
-export interface NotebookCell {
-  readonly cell_type: "code" | "markdown";
-  readonly source: string | readonly string[];
-  readonly outputs?: readonly NotebookOutput[];
-}
-
-/** An output of a cell. */
-export interface NotebookOutput {
-  readonly output_type: "stream" | "display_data" | "execute_result" | "error";
-  readonly name?: string;
-  readonly text?: string | readonly string[];
-  readonly data?: Readonly<Record<string, unknown>>;
-  readonly ename?: string;
-  readonly evalue?: string;
-}
-
-/** A notebook file. */
-export interface NotebookFile {
-  readonly cells: readonly NotebookCell[];
-  readonly metadata: Readonly<Record<string, unknown>>;
-}
 
 /** An installed client. */
 export interface Jupyter {
@@ -66,14 +44,7 @@ export async function installJupyter(): Promise<Jupyter | string> {
     remove();
     return what;
   }
-  // The notebooks write beside themselves, which must not be the checkout.
-  for (const name of ["src", "kernels", "data", "deno.json", "deno.lock"]) {
-    await Deno.symlink(join(ROOT, name), join(folder, name));
-  }
-  await Deno.mkdir(join(folder, "notebooks"));
-  for await (const { name } of Deno.readDir(join(ROOT, "notebooks"))) {
-    await Deno.copyFile(join(ROOT, "notebooks", name), join(folder, "notebooks", name));
-  }
+  await stageNotebooks(ROOT, folder);
   const kernel = join(folder, "jupyter", "kernels", "deno");
   await Deno.mkdir(kernel, { recursive: true });
   await Deno.writeTextFile(
