@@ -3,11 +3,11 @@
  * @module
  */
 import type { InstructionRecord } from "../data/record.ts";
-import { escapeHtml, histogram } from "../eval/report/svg.ts";
+import { escapeHtml } from "../eval/report/svg.ts";
 import { countAnswered, encodeAnswered, type PromptStyle } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { spreadOf } from "../data/report.ts";
-import { chartView } from "./chart.ts";
+import { histogramChart } from "./histogram_chart.ts";
 import { tableView } from "./table.ts";
 import { type View, view } from "./view.ts";
 
@@ -24,34 +24,35 @@ export function recordsTable(records: readonly InstructionRecord[], count = 5): 
   });
 }
 
-/** How many tokens records have, prompt and answer together, against what one may have. */
+/** Records whose tokens are counted; more would tell the same and take their time. */
+const MOST_COUNTED = 5000;
+
+/**
+ * How many tokens records have, prompt and answer together, against what one may have. Of more than 5,000
+ * records, as many are counted, evenly spread.
+ */
 export function lengthChart(
   records: readonly InstructionRecord[],
   tokenizer: Tokenizer,
   { maxSeqLength, style }: { readonly maxSeqLength: number; readonly style?: PromptStyle },
 ): View {
-  const values = records.map((record) => countAnswered(record, tokenizer, { style }));
+  const count = Math.min(MOST_COUNTED, records.length);
+  const values = Array.from({ length: count }, (_, i) => {
+    const record = records[Math.floor(i * records.length / count)];
+    return countAnswered(record, tokenizer, { style });
+  });
   const { p50, p95, max } = spreadOf(values) ?? { p50: 0, p95: 0, max: 0 };
   const over = values.filter((value) => value > maxSeqLength).length;
-  const title = "Tokens of a record";
-  return chartView({
-    title,
-    spec: {
-      data: { values: values.map((tokens) => ({ tokens })) },
-      mark: { type: "bar", tooltip: true },
-      encoding: {
-        x: { field: "tokens", type: "quantitative", bin: { maxbins: 30 }, title: "tokens" },
-        y: { aggregate: "count", type: "quantitative", title: "records" },
-      },
-    },
-    svg: histogram({
-      title,
-      values,
-      tick: (value) => String(Math.round(value)),
-      marks: [{ value: p50, label: `median ${p50}` }, { value: p95, label: `p95 ${p95}` }],
-    }),
+  const sampled = count < records.length ? `, ${count} of ${records.length} records` : "";
+  return histogramChart({
+    title: `Tokens of a record${sampled}`,
+    x: "tokens",
+    y: "records",
+    samples: [{ name: "records", values }],
+    tick: (value) => String(Math.round(value)),
+    marks: [{ value: p50, label: `median ${p50}` }, { value: p95, label: `p95 ${p95}` }],
     text: `median ${p50}, p95 ${p95}, longest ${max}; ` +
-      `${over} of ${values.length} have more than max_seq_length ${maxSeqLength}`,
+      `${over} of ${count} have more than max_seq_length ${maxSeqLength}`,
   });
 }
 

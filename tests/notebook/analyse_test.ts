@@ -27,6 +27,8 @@ import {
 import { type EvalRun, readEval, runEval } from "../../src/notebook/eval_task.ts";
 import { bundleOf, type View } from "../../src/notebook/view.ts";
 import { scoredAs } from "../eval/scored.ts";
+import { drawChart, marksIn, wordsOf } from "./draw_chart.ts";
+import { drawnIn } from "./notebook_file.ts";
 import { tempFolder } from "../train/support.ts";
 
 const VEGA = "application/vnd.vegalite.v5+json";
@@ -106,10 +108,15 @@ Deno.test("two evaluations: each chart has the numbers of the reports in all its
   assertMatch(accuracy["text/plain"], /easy +50\.0 % +100\.0 %/);
   assertStringIncludes(accuracy["image/svg+xml"] as string, "easy, fine-tuned: 100.0 %");
   assertMatch(textOf(errorsChart(runs)), /unknown column +2 +1$/);
-  assertMatch(textOf(latencyChart(runs[0])), /median 250 ms/);
+  assertMatch(textOf(latencyChart(runs)), /base: median 250 ms\n.*\nfine-tuned: median 250 ms/);
   assertStringIncludes(textOf(componentsChart(runs)), "does not score the parts");
-  for (const chart of [accuracyChart(runs), errorsChart(runs), latencyChart(runs[0])]) {
+  for (const chart of [accuracyChart(runs), errorsChart(runs), latencyChart(runs)]) {
     assert(!/NaN|Infinity/.test(JSON.stringify(bundleOf(chart))));
+    const drawn = await drawChart(chart);
+    const bars = marksIn(drawn, "mark-rect");
+    assertEquals(bars.length, drawnIn(bundleOf(chart)["image/svg+xml"] as string));
+    assert(bars.length > 1);
+    assertEquals(wordsOf(drawn, "role-legend-label"), ["base", "fine-tuned"]);
   }
 });
 

@@ -111,6 +111,21 @@ Deno.test("records and their lengths, against what a record may have", async () 
   assertStringIncludes(chart["text/plain"], `${over} of 20 have more than max_seq_length ${limit}`);
 });
 
+Deno.test("of many records, 5,000 are counted, and the chart says so", async () => {
+  const tokenizer = await loadTokenizer(TOKENIZER);
+  const short = { id: "s", instruction: "a", input: "", output: "b" };
+  const long = { ...short, output: "b c d e f g h i j k l m n o p q r s t u v w x y z ".repeat(3) };
+  const records = Array.from({ length: 12_000 }, (_, i) => i < 6000 ? short : long);
+  const chart = bundleOf(lengthChart(records, tokenizer, { maxSeqLength: 60 }));
+  assertMatch(chart["text/plain"], /^Tokens of a record, 5000 of 12000 records\n/);
+  assertMatch(chart["text/plain"], /2500 of 5000 have more than max_seq_length 60/);
+  assertEquals(
+    (chart[VEGA] as { title: { text: string } }).title.text.slice(-21),
+    "5000 of 12000 records",
+  );
+  assert(JSON.stringify(chart[VEGA]).length < 5000, "the spec has one object for each record");
+});
+
 Deno.test("the token view has every token, and what is learned apart", async () => {
   const tokenizer = await loadTokenizer(TOKENIZER);
   const record = { ...RECORDS[0], output: "SELECT '日本' FROM a < b" };
