@@ -93,13 +93,15 @@ const STYLE = `text{fill:${INK};font:12px system-ui,sans-serif}` +
   `.grid{stroke:${GRID}}.mark{stroke:${SOFT};stroke-dasharray:4 3}` +
   `.whisker{stroke:${INK};fill:none;opacity:.65}`;
 
-/** How a series looks; of those that share a colour, the later ones are dashed and paler. */
+/** How a series looks; of those that share a colour, the later ones are dashed or pale. */
 function seriesStyle(_: unknown, series: number): string {
   const colour = COLOURS[series % COLOURS.length];
   const dash = dashOf(series).join(" ");
-  const pale = dash === "" ? "" : `;fill-opacity:.35;stroke:${colour};stroke-dasharray:${dash}`;
+  const [pale, dashed] = dash === ""
+    ? ["", ""]
+    : [`;fill-opacity:.35;stroke:${colour}`, `;stroke-dasharray:${dash}`];
   return `.s${series}{fill:${colour}${pale}}` +
-    `.line.s${series}{fill:none;stroke:${colour};stroke-width:2}`;
+    `.line.s${series}{fill:none;stroke:${colour};stroke-width:2${dashed}}`;
 }
 
 const TITLE_HEIGHT = 24;

@@ -160,9 +160,9 @@ export function latencyChart(runs: readonly EvalRun[]): View {
     return latency_ms ? [{ name, values, spread: latency_ms }] : [];
   });
   if (timed.length === 0) return view({ "text/plain": "No latencies were measured." });
-  const marks = timed.flatMap(({ name, spread: { p50, p95 } }) => [
-    { value: p50, label: `${name}: median ${duration(p50)}` },
-    { value: p95, label: `${name}: p95 ${duration(p95)}` },
+  const spread = timed.flatMap(({ name, spread: { p50, p95 } }) => [
+    { value: p50, label: `${name}: median ${duration(p50)}`, middle: true },
+    { value: p95, label: `${name}: p95 ${duration(p95)}`, middle: false },
   ]);
   return histogramChart({
     title: "Time to the whole answer",
@@ -170,7 +170,9 @@ export function latencyChart(runs: readonly EvalRun[]): View {
     y: "answers",
     samples: timed,
     tick: duration,
-    marks,
-    text: marks.map(({ label }) => label).join("\n"),
+    // The marks of several runs would be a thicket.
+    marks: spread.filter(({ middle }) => middle || timed.length === 1)
+      .map(({ value, label }) => ({ value, label })),
+    text: spread.map(({ label }) => label).join("\n"),
   });
 }

@@ -110,7 +110,13 @@ Deno.test("two evaluations: each chart has the numbers of the reports in all its
   assertMatch(textOf(errorsChart(runs)), /unknown column +2 +1$/);
   assertMatch(textOf(latencyChart(runs)), /base: median 250 ms\n.*\nfine-tuned: median 250 ms/);
   assertStringIncludes(textOf(componentsChart(runs)), "does not score the parts");
-  for (const chart of [accuracyChart(runs), errorsChart(runs), latencyChart(runs)]) {
+  const parts = { all: { precision: 1, recall: 0.5, f1: 2 / 3 }, groups: {} };
+  const withParts = runs.map((run) => {
+    const components = { select: parts, where: parts };
+    return { ...run, report: { ...run.report, components } as unknown as EvalRun["report"] };
+  });
+  const charts = [accuracyChart, errorsChart, latencyChart].map((chart) => chart(runs));
+  for (const chart of [...charts, componentsChart(withParts)]) {
     assert(!/NaN|Infinity/.test(JSON.stringify(bundleOf(chart))));
     const drawn = await drawChart(chart);
     const bars = marksIn(drawn, "mark-rect");

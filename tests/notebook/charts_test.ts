@@ -63,8 +63,8 @@ Deno.test("six runs: a colour of its own for each, and a legend within the chart
 Deno.test("more runs than colours: the later lines are dashed", async () => {
   const chart = losses(named(10));
   const svg = svgOf(chart);
-  const style = (series: number) => new RegExp(`\\.s${series}{([^}]*)}`).exec(svg)![1];
-  assertEquals(/fill:(#\w+)/.exec(style(8))![1], /fill:(#\w+)/.exec(style(0))![1]);
+  const style = (series: number) => new RegExp(`\\.line\\.s${series}{([^}]*)}`).exec(svg)![1];
+  assertEquals(/stroke:(#\w+)/.exec(style(8))![1], /stroke:(#\w+)/.exec(style(0))![1]);
   assertMatch(style(8), /stroke-dasharray:7 3/);
   assert(!style(7).includes("dasharray"), style(7));
   const dashes = marksIn(await drawChart(chart), "mark-line")

@@ -3,7 +3,7 @@
  * default. Needs Python with venv and pip, and a package index.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { ROOT } from "../cli/support.ts";
 import { installJupyter, type Jupyter } from "./jupyter.ts";
 import {
@@ -62,9 +62,17 @@ async function shortened(
 
 const FAST = { "FAST_DEV = false": "FAST_DEV = true" };
 
+/** The most that the notebooks may take together in the short form of these tests, in minutes. */
+const MOST_MINUTES = 8;
+
+/** Minutes that each file took. */
+const taken = new Map<string, number>();
+
 async function execute(jupyter: Jupyter, path: string): Promise<NotebookFile> {
   const out = path.replace(/\.ipynb$/, ".out.ipynb");
+  const started = performance.now();
   await jupyter.run("execute", path, out);
+  taken.set(basename(path), (performance.now() - started) / 60_000);
   return await readNotebook(out);
 }
 
@@ -215,6 +223,14 @@ jupyterTest("notebook 03: tables and charts of the embedded evaluation", async (
   for (const name of ["eval-base", "eval-tuned"]) {
     await Deno.stat(join(jupyter.folder, "outputs/analysis", name, "report.html"));
   }
+});
+
+jupyterTest(`the three notebooks took less than ${MOST_MINUTES} minutes together`, () => {
+  const told = Array.from(taken, ([name, minutes]) => `${name}: ${minutes.toFixed(1)}`).join(", ");
+  assertEquals(taken.size, NAMES.length, `not all of them ran: ${told}`);
+  const minutes = taken.values().reduce((sum, each) => sum + each, 0);
+  assert(minutes < MOST_MINUTES, `minutes: ${told}`);
+  return Promise.resolve();
 });
 
 jupyterTest("an error in a cell ends the run with its message", async (jupyter) => {
