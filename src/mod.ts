@@ -136,15 +136,14 @@ export { validateSetup, type Validation } from "./notebook/validate.ts";
 export { requirePassed } from "./notebook/check_list.ts";
 export { demoAnalysis } from "./notebook/demo_analysis.ts";
 export { type EvalRun, readEval, runEval } from "./notebook/eval_task.ts";
+export { compareEvals, lossCurves } from "./notebook/analyse.ts";
+export { arrowTable, type ShownTable } from "./notebook/arrow.ts";
 export {
-  arrowTable,
-  compareEvals,
   differenceTable,
   flipsTable,
-  lossCurves,
   predictionsTable,
   scoresTable,
-} from "./notebook/analyse.ts";
+} from "./notebook/eval_tables.ts";
 export {
   accuracyChart,
   componentsChart,
