@@ -15,32 +15,14 @@ import { filesTable } from "../../src/notebook/files_view.ts";
 import { interrupt } from "../../src/notebook/kernel.ts";
 import { environmentView, Notebook } from "../../src/notebook/notebook.ts";
 import { planView } from "../../src/notebook/plan_view.ts";
-import { notebookSettings, type RunSettings } from "../../src/notebook/settings.ts";
+import { notebookSettings } from "../../src/notebook/settings.ts";
 import { trainLive } from "../../src/notebook/train_live.ts";
 import { validateSetup } from "../../src/notebook/validate.ts";
 import { requirePassed } from "../../src/notebook/check_list.ts";
-import { bundleOf, type MimeBundle, type View } from "../../src/notebook/view.ts";
 import { openDatabase } from "../../src/sql/sandbox.ts";
-import type { TrainConfig } from "../../src/train/config.ts";
 import { testDevice } from "../ops/harness.ts";
-import { gpuTest, type TempFolder, tempFolder, tinyOptions } from "../train/support.ts";
-
-const textOf = (shown: View) => bundleOf(shown)["text/plain"];
-
-function recorder() {
-  const texts: string[] = [];
-  return {
-    texts,
-    send: (bundle: MimeBundle) => Promise.resolve(void texts.push(bundle["text/plain"])),
-  };
-}
-
-async function tinySettings(
-  folder: TempFolder,
-  options: Partial<TrainConfig> = {},
-): Promise<RunSettings> {
-  return await notebookSettings(await tinyOptions(folder, { max_steps: 4, ...options }));
-}
+import { gpuTest, tempFolder } from "../train/support.ts";
+import { recorder, textOf, tinySettings } from "./support.ts";
 
 Deno.test("settings: fastDev limits what is not lower, and the built-in model needs nothing", async () => {
   using folder = tempFolder();
