@@ -124,6 +124,7 @@ export { openDemoRecords, scoreDemoAnswers } from "./eval/demo.ts";
 // For notebooks: what a cell shows or does with a display that updates in place.
 export { environmentView, type Notebook, openNotebook } from "./notebook/notebook.ts";
 export { notebookSettings, type RunSettings } from "./notebook/settings.ts";
+export { configTable } from "./notebook/config_view.ts";
 export { show } from "./notebook/kernel.ts";
 export type { View } from "./notebook/view.ts";
 export { lengthChart, recordsTable, tokenView } from "./notebook/data_view.ts";

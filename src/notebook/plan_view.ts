@@ -8,6 +8,7 @@ import type { MemoryPlan } from "../train/memory_plan.ts";
 import { planTraining } from "../train/plan.ts";
 import { interruptible } from "./kernel.ts";
 import type { Notebook } from "./notebook.ts";
+import { shownPath } from "./paths.ts";
 import type { RunSettings } from "./settings.ts";
 import { factsView } from "./table.ts";
 import { bundleOf, stack, type View, withView } from "./view.ts";
@@ -32,7 +33,7 @@ export async function planView(notebook: Notebook, settings: RunSettings): Promi
   const warnings = configWarnings(config, steps.totalSteps);
   const shown = stack([
     factsView("Model", [
-      ["Folder", directory],
+      ["Folder", shownPath(directory)],
       ["Architecture", `${model.modelType}, ${model.layers} layers of width ${model.hiddenSize}`],
       ["Attention", `${model.heads} heads, ${model.kvHeads} for keys and values`],
       ["Vocabulary", `${model.vocabularySize} tokens`],
