@@ -155,7 +155,8 @@ function checksOf(notebook: Notebook, settings: RunSettings, context: Context): 
         const { peak_gpu_bytes: peak, planned_gpu_bytes: planned } = after.end!.metrics;
         const found = `${formatBytes(peak)} at the peak, ${formatBytes(planned)} planned`;
         if (peak > planned) throw new TrainingError(`It is more than planned: ${found}`);
-        const left = device.liveBytes - before;
+        notebook.drop("validation");
+        const left = device.heldBytes - before;
         if (left !== 0) throw new TrainingError(`${formatBytes(left)} were not given back`);
         return `${found}, all given back`;
       },

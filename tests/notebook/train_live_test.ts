@@ -101,6 +101,6 @@ gpuTest(
     await trainUntil(notebook, settings, 2);
     const message = await stopWhileLoading(true);
     assert(message.includes(`${folder("run/checkpoints/step-2")} is as it was`), message);
-    assertEquals(notebook.device.liveBytes, 0);
+    assertEquals(notebook.device.heldBytes, 0);
   },
 );

@@ -72,7 +72,7 @@ gpuTest(
       assertMatch(textOf(result), /Steps +4\nLoss +\d/);
       assert(texts.some((text) => /^step 4\/4 █+ done/.test(text)), texts.join("\n"));
       assertMatch(texts.at(-1)!, /^Loss\ntraining: /);
-      assertEquals(notebook.device.liveBytes, 0);
+      assertEquals(notebook.device.heldBytes, 0);
     }
     const files = textOf(await filesTable(folder("run")));
     assertMatch(files, /adapters\/adapter_model\.safetensors +[\d.]+ KiB +the adapter's weights/);
@@ -90,7 +90,7 @@ gpuTest(
     const error = await assertRejects(() => stopped, DOMException);
     assertEquals(error.name, "AbortError");
     assertMatch(error.message, /^Interrupted after step 2: .*step-2 has all .* with resume: true$/);
-    assertEquals(notebook.device.liveBytes, 0);
+    assertEquals(notebook.device.heldBytes, 0);
     const resumed = await trainLive(notebook, settings, { resume: true });
     assertEquals([resumed.resumedAt, resumed.end.step], [2, 4]);
     assertEquals(resumed.steps.map(({ step }) => step), [1, 2, 3, 4]);
@@ -107,7 +107,7 @@ gpuTest("a run that fails leaves no memory behind and its own error", async (fol
   const failed = trainLive(notebook, settings, { send, onEvent });
   await assertRejects(() => failed, TrainingError, "the loss is NaN");
   assert(texts.some((text) => /^step 1\/4 .* failed/.test(text)), texts.join("\n"));
-  assertEquals(notebook.device.liveBytes, 0);
+  assertEquals(notebook.device.heldBytes, 0);
 });
 
 gpuTest("questions to a model: SQL that cannot run is an answer with an error", async (folder) => {
@@ -119,7 +119,7 @@ gpuTest("questions to a model: SQL that cannot run is an answer with an error", 
   assertEquals(shown.answers.map(({ question }) => question), ["How many?", "Which?"]);
   assert(shown.answers.every(({ error, result }) => error !== null || result !== null));
   assertMatch(textOf(shown), /^question +SQL +result\n[\s\S]*\d of 2 run; /);
-  assertEquals(notebook.device.liveBytes, 0);
+  assertEquals(notebook.device.heldBytes, 0);
 });
 
 gpuTest("the check before a run: all parts pass", async (folder) => {
