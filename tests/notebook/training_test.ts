@@ -1,13 +1,7 @@
 /**
  * Notebook functions that need the GPU, without Jupyter: what they show goes to a list.
  */
-import {
-  assert,
-  assertEquals,
-  assertMatch,
-  assertRejects,
-  assertStringIncludes,
-} from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { demoDatabase } from "../../src/data/demo.ts";
 import { TrainingError } from "../../src/errors.ts";
 import { askModel } from "../../src/notebook/ask.ts";
@@ -17,8 +11,6 @@ import { environmentView, Notebook } from "../../src/notebook/notebook.ts";
 import { planView } from "../../src/notebook/plan_view.ts";
 import { notebookSettings } from "../../src/notebook/settings.ts";
 import { trainLive } from "../../src/notebook/train_live.ts";
-import { validateSetup } from "../../src/notebook/validate.ts";
-import { requirePassed } from "../../src/notebook/check_list.ts";
 import { openDatabase } from "../../src/sql/sandbox.ts";
 import { testDevice } from "../ops/harness.ts";
 import { gpuTest, tempFolder } from "../train/support.ts";
@@ -121,43 +113,3 @@ gpuTest("questions to a model: SQL that cannot run is an answer with an error", 
   assertMatch(textOf(shown), /^question +SQL +result\n[\s\S]*\d of 2 run; /);
   assertEquals(notebook.device.heldBytes, 0);
 });
-
-gpuTest("the check before a run: all parts pass", async (folder) => {
-  const notebook = new Notebook(await testDevice());
-  const { texts, send } = recorder();
-  const settings = await tinySettings(folder);
-  const { checks, passed, steps } = await validateSetup(notebook, settings, { steps: 10, send });
-  assertEquals(checks.map(({ name, state }) => `${name} ${state}`), [
-    "Data pass",
-    "Model pass",
-    "Training pass",
-    "Checkpoint pass",
-    "Inference pass",
-    "GPU memory pass",
-  ], JSON.stringify(checks));
-  assertEquals([passed, steps.length], [true, 10]);
-  assertMatch(texts.at(-1)!, /All 6 checks passed after/);
-  requirePassed(checks);
-});
-
-gpuTest(
-  "the check before a run: the first that fails has a remedy, the others are left out",
-  async (folder) => {
-    const notebook = new Notebook(await testDevice());
-    const { texts, send } = recorder();
-    const settings = await tinySettings(folder, { learning_rate: 0 });
-    const { checks, passed } = await validateSetup(notebook, settings, { steps: 5, send });
-    assertEquals(passed, false);
-    assertEquals(checks.map(({ state }) => state), [
-      ...["pass", "pass", "fail"],
-      ...["skipped", "skipped", "skipped"],
-    ]);
-    assertStringIncludes(checks[2].detail, "does not fall");
-    assertStringIncludes(texts.at(-1)!, "What to do: lower learning_rate");
-    const error = await assertRejects(
-      () => Promise.try(() => requirePassed(checks)),
-      TrainingError,
-    );
-    assertStringIncludes(error.message, "2 of 6 checks passed; Training: ");
-  },
-);
