@@ -11,7 +11,7 @@ import type { Report } from "../eval/report/report.ts";
 import { readScored, type ScoredPrediction } from "../eval/scored.ts";
 import { isJsonObject } from "../formats/json.ts";
 import { interruptible, liveDisplay, type SendDisplay } from "./kernel.ts";
-import { shownPath } from "./shown_path.ts";
+import { shownPath } from "./paths.ts";
 import { view } from "./view.ts";
 
 /** A finished evaluation. */

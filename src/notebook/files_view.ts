@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { formatBytes } from "../cli/format.ts";
-import { shownPath } from "./shown_path.ts";
+import { shownPath } from "./paths.ts";
 import { tableView } from "./table.ts";
 import type { View } from "./view.ts";
 

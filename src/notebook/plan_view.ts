@@ -8,8 +8,8 @@ import type { MemoryPlan } from "../train/memory_plan.ts";
 import { planTraining } from "../train/plan.ts";
 import { interruptible } from "./kernel.ts";
 import type { Notebook } from "./notebook.ts";
+import { shownPath } from "./paths.ts";
 import type { RunSettings } from "./settings.ts";
-import { shownPath } from "./shown_path.ts";
 import { factsView } from "./table.ts";
 import { bundleOf, stack, type View, withView } from "./view.ts";
 

@@ -9,26 +9,14 @@ import { FormatError } from "../../src/errors.ts";
 import { answersTable, askModel, checkAnswer } from "../../src/notebook/ask.ts";
 import { Notebook } from "../../src/notebook/notebook.ts";
 import { scoreDemo } from "../../src/notebook/score_demo.ts";
-import { notebookSettings, type RunSettings } from "../../src/notebook/settings.ts";
+import { notebookSettings } from "../../src/notebook/settings.ts";
 import { trainLive } from "../../src/notebook/train_live.ts";
-import { bundleOf, type MimeBundle, type View } from "../../src/notebook/view.ts";
+import { bundleOf } from "../../src/notebook/view.ts";
 import { openDatabase } from "../../src/sql/sandbox.ts";
 import { ROOT } from "../cli/support.ts";
 import { testDevice } from "../ops/harness.ts";
-import { gpuTest, type TempFolder, tempFolder, tinyOptions } from "../train/support.ts";
-
-const textOf = (shown: View) => bundleOf(shown)["text/plain"];
-
-function recorder() {
-  const texts: string[] = [];
-  return {
-    texts,
-    send: (bundle: MimeBundle) => Promise.resolve(void texts.push(bundle["text/plain"])),
-  };
-}
-
-const tinySettings = async (folder: TempFolder): Promise<RunSettings> =>
-  await notebookSettings(await tinyOptions(folder, { max_steps: 1 }));
+import { gpuTest, tempFolder } from "../train/support.ts";
+import { recorder, textOf, tinySettings } from "./support.ts";
 
 const COUNT = { question: "How many?", gold: "SELECT COUNT(*) FROM stores" };
 
@@ -76,7 +64,7 @@ gpuTest(
   "questions to a model: a row for each as it answers, and no memory left",
   async (folder) => {
     const notebook = new Notebook(await testDevice());
-    const settings = await tinySettings(folder);
+    const settings = await tinySettings(folder, { max_steps: 1 });
     using database = await openDatabase({ ddl: demoDatabase("retail") });
     const { texts, send } = recorder();
     const asked = { questions: [COUNT, QUESTIONS[1]], database, path: null, maxNewTokens: 3, send };
@@ -85,13 +73,13 @@ gpuTest(
     assert(answers.every(({ error, result }) => error !== null || result !== null));
     assertMatch(texts[0], /… +How many\?\n… +Which cities\?\n0 of 2 answered$/);
     assertMatch(texts.at(-1)!, /\d of 2 right, \d run; /);
-    assertEquals(notebook.device.liveBytes, 0);
+    assertEquals(notebook.device.heldBytes, 0);
   },
 );
 
 gpuTest("demo questions before and after training: the same ones, in one table", async (folder) => {
   const notebook = new Notebook(await testDevice());
-  const settings = await tinySettings(folder);
+  const settings = await tinySettings(folder, { max_steps: 1 });
   const { path } = await trainLive(notebook, settings, recorder());
   const { texts, send } = recorder();
   const { before, after } = await scoreDemo(notebook, settings, {
@@ -108,7 +96,7 @@ gpuTest("demo questions before and after training: the same ones, in one table",
     texts.at(-1)!,
     /before training +0 of 3 \(0\.0 %\) +\d of 3 .*\nafter training +0 of 3 \(0\.0 %\)/,
   );
-  assertEquals(notebook.device.liveBytes, 0);
+  assertEquals(notebook.device.heldBytes, 0);
 });
 
 Deno.test("what notebook 01 asks is not in its training data, and its gold queries run", async () => {

@@ -150,7 +150,7 @@ jupyterTest(
       assertEquals(losses.length, 20);
       assertFell(losses);
       chartOf(shownBy(cellWith(run, "lengthChart(records", nth))[0]);
-      const [bytes] = shownBy(cellWith(run, "device.liveBytes", nth));
+      const [bytes] = shownBy(cellWith(run, "device.heldBytes", nth));
       assertEquals(plain(bytes), "0 bytes");
       const shownOnce = (call: string) => {
         const shown = shownBy(cellWith(run, call, nth));
@@ -182,7 +182,7 @@ jupyterTest(
     const { ename, evalue } = told.stopped.shown.at(-1);
     assertEquals(ename, "AbortError");
     const [, step] = /^Interrupted after step (\d+): .*step-\1 has all that/.exec(evalue)!;
-    assertMatch(told.alive.shown[0].data["text/plain"], /0,42/);
+    assertMatch(told.alive.shown[0].data["text/plain"], /\b0,42/);
     assertEquals(told.resumed.status, "ok");
     assertMatch(told.facts.shown[0].data["text/plain"], new RegExp(`\\[${step},20\\]`));
   },

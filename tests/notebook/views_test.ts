@@ -91,9 +91,15 @@ Deno.test("progress: before the first step, and in the middle", () => {
     secondsLeft: 90,
     gpuBytes: 1024,
   } as const;
-  assertMatch(textOf(progressView({ step: null, lastEval: null, doing: "x" })), /^starting ░+ x$/);
-  const shown = progressView({ step, lastEval: null, doing: "training" });
+  const before = { step: null, lastEval: null, peakBytes: 0 };
+  assertMatch(textOf(progressView({ ...before, doing: "x" })), /^starting ░+ x$/);
+  const loading = progressView({ ...before, doing: "loading", share: 0.5, notes: ["a <b>", "c"] });
+  assertEquals(textOf(loading), `starting ${"█".repeat(12)}${"░".repeat(12)} loading\na <b>\nc`);
+  assertStringIncludes(htmlOf(loading), "a &lt;b&gt;</div>");
+  const peakBytes = 3 * 2 ** 20;
+  const shown = progressView({ step, lastEval: null, doing: "training", peakBytes });
   assertMatch(textOf(shown), /^step 5\/20 ██████░{18} training\nloss 1\.2500 .*left 1m 30s$/);
+  assertMatch(textOf(shown), /GPU memory at the peak 3\.0 MiB/);
   assertStringIncludes(htmlOf(shown), "width:25.0%");
 });
 
