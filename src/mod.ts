@@ -127,7 +127,7 @@ export { notebookSettings, type RunSettings } from "./notebook/settings.ts";
 export { configTable } from "./notebook/config_view.ts";
 export { show } from "./notebook/kernel.ts";
 export type { View } from "./notebook/view.ts";
-export { lengthChart, recordsTable, tokenView } from "./notebook/data_view.ts";
+export { lengthChart, recordsTable, recordText, tokenView } from "./notebook/data_view.ts";
 export { planView } from "./notebook/plan_view.ts";
 export { trainLive } from "./notebook/train_live.ts";
 export { lossChart, samplesTable, type TrainingResult } from "./notebook/train_result.ts";

@@ -73,6 +73,9 @@ export function lossChart(
 export function samplesTable({ samples }: Pick<TrainingResult, "samples">): View {
   return tableView({
     title: "Answers of the saved model",
+    note: samples.length === 0
+      ? "None: the first records are texts without a prompt to answer."
+      : undefined,
     columns: ["question", "expected", "generated"],
     rows: samples.map(({ prompt, expected, generated }) => [
       /### Question:\n([^\n]*)/.exec(prompt)?.[1] ?? prompt,

@@ -7,8 +7,9 @@ import { filesTable } from "../../src/notebook/files_view.ts";
 import { interrupt } from "../../src/notebook/kernel.ts";
 import { environmentView, Notebook } from "../../src/notebook/notebook.ts";
 import { planView } from "../../src/notebook/plan_view.ts";
-import { notebookSettings } from "../../src/notebook/settings.ts";
+import { notebookSettings, type RunSettings } from "../../src/notebook/settings.ts";
 import { trainLive } from "../../src/notebook/train_live.ts";
+import { bundleOf, type MimeBundle } from "../../src/notebook/view.ts";
 import { testDevice } from "../ops/harness.ts";
 import { gpuTest, tempFolder } from "../train/support.ts";
 import { recorder, textOf, tinySettings } from "./support.ts";
@@ -47,6 +48,34 @@ gpuTest(
     assertMatch(textOf(environmentView(notebook)), /GPU memory in use +0 B/);
   },
 );
+
+gpuTest("the plan is good or bad only against a limit that is known", async (folder) => {
+  const device = await testDevice();
+  // As a GPU of its own memory, which does not tell how much it has.
+  const hardware = new Proxy(device, {
+    get(target, name) {
+      if (name === "info") return { ...target.info, software: false };
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const settings = await tinySettings(folder);
+  const { config } = settings;
+  const limited = (gpu_memory_limit: string) => ({
+    ...settings,
+    config: { ...config, gpu_memory_limit },
+  });
+  const shown = async (present: RunSettings) =>
+    bundleOf(await planView(new Notebook(hardware), present));
+  const none = await shown(settings);
+  assertMatch(none["text/plain"], /In all +[\d.]+ KiB\nLimit +no limit known/);
+  const inAll = (bundle: MimeBundle) =>
+    /In all<\/td>(.*?)<\/tr>/.exec(bundle["text/html"] as string)![1];
+  const colours = [none, await shown(limited("1GiB")), await shown(limited("1KiB"))]
+    .map((bundle) => /color:#\w+/.exec(inAll(bundle))?.[0]);
+  assertEquals(colours[0], undefined);
+  assertEquals(new Set(colours).size, 3, String(colours));
+});
 
 gpuTest(
   "training in a cell: progress, plot, result, and the GPU free afterwards, twice",

@@ -12,13 +12,15 @@ import type { Scope } from "../../src/device/tensor.ts";
 import { TrainingError } from "../../src/errors.ts";
 import { type CheckResult, requirePassed } from "../../src/notebook/check_list.ts";
 import { Notebook } from "../../src/notebook/notebook.ts";
+import { trainLive } from "../../src/notebook/train_live.ts";
+import { samplesTable } from "../../src/notebook/train_result.ts";
 import { validateSetup } from "../../src/notebook/validate.ts";
 import type { MimeBundle } from "../../src/notebook/view.ts";
 import type { TrainConfig } from "../../src/train/config.ts";
 import { testDevice } from "../ops/harness.ts";
 import { gpuTest, type TempFolder } from "../train/support.ts";
 import { shortRecords, writeJsonl } from "../train/tiny.ts";
-import { recorder, tinySettings } from "./support.ts";
+import { recorder, textOf, tinySettings } from "./support.ts";
 
 const STEPS = 6;
 
@@ -94,6 +96,25 @@ gpuTest("the check before a run shows how far a check is", async (folder) => {
   for (let step = 1; step <= STEPS; step++) {
     assertMatch(shown, new RegExp(`^Training … step ${step}/${STEPS}, loss \\d`, "m"));
   }
+});
+
+gpuTest("the check before a run of texts: nothing to answer, which is no fault", async (folder) => {
+  const notebook = new Notebook(await testDevice());
+  const texts = (count: number) =>
+    shortRecords(count).map(({ id, instruction, output }) => ({ id, text: instruction + output }));
+  await writeJsonl(folder("train.jsonl"), texts(12));
+  await writeJsonl(folder("val.jsonl"), texts(4));
+  const { texts: shown, send } = recorder();
+  const settings = await tinySettings(folder);
+  const { checks, passed } = await validateSetup(notebook, settings, { steps: STEPS, send });
+  const states = ["pass", "pass", "pass", "pass", "not applicable", "pass"];
+  assertEquals(checks.map(({ state }) => state), states, JSON.stringify(checks));
+  assertEquals([checks[4].name, passed], ["Inference", true]);
+  requirePassed(checks);
+  assertMatch(shown.at(-1)!, /does not apply +Inference +the records are texts without a prompt/);
+  assertMatch(shown.at(-1)!, /All 5 checks that apply passed/);
+  const result = await trainLive(notebook, settings, {});
+  assertMatch(textOf(samplesTable(result)), /None: the first records are texts/);
 });
 
 /** A part of the set-up that is broken, before the checks or when one of them begins. */

@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { demoSplits } from "../../src/data/demo.ts";
 import { escapeHtml } from "../../src/eval/report/svg.ts";
-import { lengthChart, recordsTable, tokenView } from "../../src/notebook/data_view.ts";
+import { lengthChart, recordsTable, recordText, tokenView } from "../../src/notebook/data_view.ts";
 import { lineChart } from "../../src/notebook/line_chart.ts";
 import { progressView } from "../../src/notebook/progress_view.ts";
 import { tableView } from "../../src/notebook/table.ts";
 import { bundleOf, type View } from "../../src/notebook/view.ts";
+import { type TokenizedExample, tokenizeRecord } from "../../src/text/example.ts";
 import { encodeAnswered } from "../../src/text/prompt.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { TOKENIZER } from "../train/tiny.ts";
@@ -143,4 +144,28 @@ Deno.test("the token view has every token, and what is learned apart", async () 
   assertStringIncludes(plain, escapeHtml(`${record.output}</s>`));
   const all = htmlOf(tokenView(record, tokenizer, { completionOnly: false }));
   assertEquals(all.match(/, learned"/g)?.length, ids.length - 1);
+});
+
+Deno.test("records that are texts: table, lengths, text and tokens, all of them learned", async () => {
+  const tokenizer = await loadTokenizer(TOKENIZER);
+  const texts = ["SELECT 1", "a longer <text> about birds"].map((text, i) => ({
+    id: `t${i}`,
+    text,
+  }));
+  assertMatch(
+    textOf(recordsTable(texts)),
+    /^2 of 2 records\nid +text\nt0 +SELECT 1\nt1 +a longer <text> about birds$/,
+  );
+  const mixed = textOf(recordsTable([texts[0], RECORDS[0]]));
+  assertMatch(mixed, /^2 of 2 records\nid +input +output\nt0 +SELECT 1\ndemo-train-1 /);
+  const { ids } = tokenizeRecord(texts[1], tokenizer, { maxSeqLength: 512 }) as TokenizedExample;
+  const chart = textOf(lengthChart(texts, tokenizer, { maxSeqLength: ids.length - 1 }));
+  assertStringIncludes(chart, `longest ${ids.length}; 1 of 2 have more`);
+  const html = htmlOf(tokenView(texts[1], tokenizer));
+  assertEquals(html.match(/<span title=/g)?.length, ids.length);
+  assertEquals(html.match(/, learned"/g)?.length, ids.length - 1);
+  assertEquals(recordText(texts[1], tokenizer), texts[1].text);
+  const whole = recordText(RECORDS[0], tokenizer, { style: "alpaca" });
+  assertStringIncludes(whole, RECORDS[0].instruction);
+  assert(whole.endsWith(RECORDS[0].output));
 });
