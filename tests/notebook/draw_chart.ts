@@ -3,35 +3,35 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { parse, View as VegaView } from "vega";
-import { compile, type TopLevelSpec } from "vega-lite";
+import { join } from "node:path";
 import { bundleOf, type View } from "../../src/notebook/view.ts";
+import { ROOT } from "../cli/support.ts";
 import { VEGA } from "./notebook_file.ts";
+import type { Drawn } from "./vega/draw.ts";
 
-/** The SVG; fails where Vega-Lite finds anything to warn of. */
+const FOLDER = join(ROOT, "tests/notebook/vega");
+
+/** The SVG; fails where Vega-Lite or Vega finds anything to warn of. */
 export async function drawChart(shown: View): Promise<string> {
-  const spec = bundleOf(shown)[VEGA] as TopLevelSpec | undefined;
+  const spec = bundleOf(shown)[VEGA];
   assert(spec !== undefined, "this view is no chart");
-  const told: string[] = [];
-  const note = (...words: readonly unknown[]) => {
-    told.push(words.join(" "));
-    return logger;
-  };
-  const logger = { level: () => 0, error: note, warn: note, info: note, debug: () => logger };
-  const { spec: compiled } = compile(spec, { logger: logger as never });
-  assertEquals(told, [], "Vega-Lite finds fault with the chart");
-  const view = new VegaView(parse(compiled), { renderer: "none", logger: logger as never });
-  try {
-    const svg = await view.toSVG();
-    assertEquals(told, [], "Vega finds fault with the chart");
-    return svg;
-  } finally {
-    view.finalize();
-  }
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--config", join(FOLDER, "deno.json"), join(FOLDER, "draw.ts")],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  await new Blob([JSON.stringify(spec)]).stream().pipeTo(child.stdin);
+  const { success, stdout, stderr } = await child.output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assert(success, decode(stderr));
+  const { svg, told }: Drawn = JSON.parse(decode(stdout));
+  assertEquals(told, [], "Vega finds fault with the chart");
+  return svg;
 }
 
-/** What Vega drew of the marks of a role: `mark-rect` are bars, `mark-line` lines, `mark-rule` rules. */
-export function marksIn(svg: string, type: string): string[] {
+/** The paths of a mark that Vega drew: `mark-rect` are bars, `mark-line` lines. */
+export function marksIn(svg: string, type: "mark-rect" | "mark-line"): string[] {
   const groups = [...svg.matchAll(new RegExp(`<g class="${type} role-mark[^>]*>(.*?)</g>`, "gs"))];
   return groups.flatMap(([, inner]) => inner.match(/<path [^>]*>/g) ?? []);
 }
