@@ -124,26 +124,28 @@ export { openDemoRecords, scoreDemoAnswers } from "./eval/demo.ts";
 // For notebooks: what a cell shows or does with a display that updates in place.
 export { environmentView, type Notebook, openNotebook } from "./notebook/notebook.ts";
 export { notebookSettings, type RunSettings } from "./notebook/settings.ts";
+export { configTable } from "./notebook/config_view.ts";
 export { show } from "./notebook/kernel.ts";
 export type { View } from "./notebook/view.ts";
-export { lengthChart, recordsTable, tokenView } from "./notebook/data_view.ts";
+export { lengthChart, recordsTable, recordText, tokenView } from "./notebook/data_view.ts";
 export { planView } from "./notebook/plan_view.ts";
-export { lossChart, samplesTable, type TrainingResult, trainLive } from "./notebook/train_live.ts";
+export { trainLive } from "./notebook/train_live.ts";
+export { lossChart, samplesTable, type TrainingResult } from "./notebook/train_result.ts";
 export { filesTable } from "./notebook/files_view.ts";
-export { askModel } from "./notebook/ask.ts";
+export { askModel, type GoldQuestion } from "./notebook/ask.ts";
+export { scoreDemo } from "./notebook/score_demo.ts";
 export { validateSetup, type Validation } from "./notebook/validate.ts";
 export { requirePassed } from "./notebook/check_list.ts";
 export { demoAnalysis } from "./notebook/demo_analysis.ts";
 export { type EvalRun, readEval, runEval } from "./notebook/eval_task.ts";
+export { compareEvals, lossCurves } from "./notebook/analyse.ts";
+export { arrowTable, type ShownTable } from "./notebook/arrow.ts";
 export {
-  arrowTable,
-  compareEvals,
   differenceTable,
   flipsTable,
-  lossCurves,
   predictionsTable,
   scoresTable,
-} from "./notebook/analyse.ts";
+} from "./notebook/eval_tables.ts";
 export {
   accuracyChart,
   componentsChart,

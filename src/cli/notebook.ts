@@ -2,6 +2,7 @@
  * `deno task notebook`: opens the notebooks in Jupyter, or runs the walkthrough anew.
  * @module
  */
+import { join } from "node:path";
 import { z } from "zod";
 import { ToolError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic.ts";
@@ -9,6 +10,7 @@ import { describeSchema, resolveOptions } from "../train/options.ts";
 import { readLayers } from "./args.ts";
 import { helpText } from "./help.ts";
 import { ensureKernel, findJupyter, type Jupyter, thisComputer } from "./jupyter.ts";
+import { stageNotebooks } from "./stage_notebooks.ts";
 import { EXIT, runTask } from "./task.ts";
 
 const SOURCE = "notebooks/01_finetune_text2sql.ipynb";
@@ -51,19 +53,26 @@ async function open({ program, subcommand }: Jupyter): Promise<void> {
   if (code !== 0) Deno.exit(EXIT.failed);
 }
 
+/** Runs the notebook as it stands, in a folder of its own: the user's outputs stay as they are. */
 async function renderWalkthrough({ program }: Jupyter): Promise<void> {
   console.log(`Running ${SOURCE} ...`);
-  const execute = ["nbconvert", "--to", "notebook", "--execute", "--stdout", SOURCE];
-  const done = await thisComputer.run([program, ...execute]);
-  if (!done?.success) {
-    const reason = done?.stderr.trim() || "Jupyter is gone";
-    throw new ToolError(
-      `Cannot run ${SOURCE}: ${reason}; where nbconvert is missing, install it (pip: nbconvert, ` +
-        "Debian: jupyter-nbconvert)",
-      program,
-    );
+  const folder = await Deno.makeTempDir({ prefix: "sqlora-walkthrough-" });
+  try {
+    await stageNotebooks(Deno.cwd(), folder);
+    const execute = ["nbconvert", "--to", "notebook", "--execute", "--stdout"];
+    const done = await thisComputer.run([program, ...execute, join(folder, SOURCE)]);
+    if (!done?.success) {
+      const reason = done?.stderr.trim() || "Jupyter is gone";
+      throw new ToolError(
+        `Cannot run ${SOURCE}: ${reason}; where nbconvert is missing, install it (pip: nbconvert, ` +
+          "Debian: jupyter-nbconvert)",
+        program,
+      );
+    }
+    await writeFileAtomic(WALKTHROUGH, withoutTimes(done.stdout));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
-  await writeFileAtomic(WALKTHROUGH, withoutTimes(done.stdout));
   console.log(`Written to ${WALKTHROUGH}`);
 }
 

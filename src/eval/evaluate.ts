@@ -91,14 +91,14 @@ export async function* evaluate(
   };
 }
 
-/** Follows an evaluation to its end, whose event it returns; `seen` hears of all before. */
+/** Follows an evaluation to its end, whose event it returns; `seen` hears of all before, one by one. */
 export async function followEvaluation(
   events: AsyncIterable<EvalEvent>,
-  seen: (event: Exclude<EvalEvent, { readonly type: "end" }>) => void = () => {},
+  seen: (event: Exclude<EvalEvent, { readonly type: "end" }>) => unknown = () => {},
 ): Promise<Extract<EvalEvent, { readonly type: "end" }>> {
   for await (const event of events) {
     if (event.type === "end") return event;
-    seen(event);
+    await seen(event);
   }
   throw new TypeError("Cannot finish: the evaluation ended without its last event");
 }

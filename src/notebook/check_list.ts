@@ -8,21 +8,25 @@ import { liveDisplay, type SendDisplay } from "./kernel.ts";
 import { type Cell, tableView } from "./table.ts";
 import type { View } from "./view.ts";
 
+/** What a check found, or why it does not apply. */
+export type Finding = string | { readonly notApplicable: string };
+
 /** A check to be made. */
 export interface Check {
   readonly name: string;
-  /** What to do where it fails. */
-  readonly remedy: string;
-  /** Says what was found, or throws what is wrong. */
-  readonly make: () => Promise<string>;
+  /** What to do where it fails with `error`. */
+  readonly remedy: (error: unknown) => string;
+  /** Says what was found, or throws what is wrong; `tell` shows how far it is. */
+  readonly make: (tell: (state: string) => void) => Promise<Finding>;
 }
 
 /** A check that was made, or left out because one before it failed. */
 export interface CheckResult {
   readonly name: string;
-  readonly state: "pass" | "fail" | "skipped";
+  readonly state: "pass" | "fail" | "skipped" | "not applicable";
   readonly detail: string;
-  readonly remedy: string;
+  /** Null unless it failed. */
+  readonly remedy: string | null;
 }
 
 /** Makes `checks` in their order up to the first that fails, showing each as it ends. */
@@ -36,16 +40,23 @@ export async function makeChecks(
   for (const { name, remedy, make } of checks) {
     signal?.throwIfAborted();
     if (results.some(({ state }) => state === "fail")) {
-      results.push({ name, remedy, state: "skipped", detail: "needs what failed above" });
+      results.push({ name, state: "skipped", detail: "needs what failed above", remedy: null });
       continue;
     }
     await display.finish(checksTable(results, `${name} …`));
+    const tell = (state: string) =>
+      void display.update(() => checksTable(results, `${name} … ${state}`));
     try {
-      results.push({ name, remedy, state: "pass", detail: await make() });
+      const found = await make(tell);
+      results.push(
+        typeof found === "string"
+          ? { name, state: "pass", detail: found, remedy: null }
+          : { name, state: "not applicable", detail: found.notApplicable, remedy: null },
+      );
     } catch (error) {
       signal?.throwIfAborted();
       const detail = error instanceof Error ? error.message : String(error);
-      results.push({ name, remedy, state: "fail", detail });
+      results.push({ name, state: "fail", detail, remedy: remedy(error) });
     }
   }
   const seconds = (performance.now() - begin) / 1000;
@@ -59,6 +70,7 @@ const MARKS: Readonly<Record<CheckResult["state"], Cell>> = {
   pass: { text: "✓ pass", as: "good" },
   fail: { text: "✗ fail", as: "bad" },
   skipped: { text: "– left out", as: "soft" },
+  "not applicable": { text: "– does not apply", as: "soft" },
 };
 
 function checksTable(results: readonly CheckResult[], note: string): View {
@@ -74,13 +86,18 @@ function checksTable(results: readonly CheckResult[], note: string): View {
 }
 
 function verdict(results: readonly CheckResult[]): string {
-  const passed = results.filter(({ state }) => state === "pass").length;
-  return passed === results.length
-    ? `All ${passed} checks passed`
-    : `${passed} of ${results.length} checks passed`;
+  const made = results.filter(({ state }) => state !== "not applicable");
+  const passed = made.filter(({ state }) => state === "pass").length;
+  if (passed < made.length) return `${passed} of ${made.length} checks passed`;
+  return `All ${passed} checks${made.length < results.length ? " that apply" : ""} passed`;
 }
 
-/** Throws {@linkcode TrainingError} that names each check that did not pass, and what to do. */
+/** Whether every check that applies passed. */
+export function allPassed(results: readonly CheckResult[]): boolean {
+  return results.every(({ state }) => state === "pass" || state === "not applicable");
+}
+
+/** Throws {@linkcode TrainingError} that names each check that failed, and what to do. */
 export function requirePassed(results: readonly CheckResult[]): void {
   const failed = results.filter(({ state }) => state === "fail");
   if (failed.length === 0) return;

@@ -2,69 +2,91 @@
  * Records as tables, their lengths as a chart, and one record as the tokens that the model sees.
  * @module
  */
-import type { InstructionRecord } from "../data/record.ts";
-import { escapeHtml, histogram } from "../eval/report/svg.ts";
-import { countAnswered, encodeAnswered, type PromptStyle } from "../text/prompt.ts";
+import { isTextRecord, type TrainingRecord } from "../data/record.ts";
+import { escapeHtml } from "../eval/report/svg.ts";
+import {
+  type AnsweredPrompt,
+  countAnswered,
+  encodeAnswered,
+  formatPrompt,
+  type PromptStyle,
+} from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { spreadOf } from "../data/report.ts";
-import { chartView } from "./chart.ts";
+import { histogramChart } from "./histogram_chart.ts";
 import { tableView } from "./table.ts";
 import { type View, view } from "./view.ts";
 
-/** The first records with what the model is given and what it should answer. */
-export function recordsTable(records: readonly InstructionRecord[], count = 5): View {
+/** The first records: what the model is given and what it should answer, or the texts that it learns. */
+export function recordsTable(records: readonly TrainingRecord[], count = 5): View {
+  const shown = records.slice(0, count);
+  const code = (text: string) => ({ text, as: "code" } as const);
+  const texts = shown.every(isTextRecord);
   return tableView({
-    title: `${Math.min(count, records.length)} of ${records.length} records`,
-    columns: ["id", "input", "output"],
-    rows: records.slice(0, count).map(({ id, input, output }) => [
-      id,
-      { text: input, as: "code" },
-      { text: output, as: "code" },
-    ]),
+    title: `${shown.length} of ${records.length} records`,
+    columns: texts ? ["id", "text"] : ["id", "input", "output"],
+    rows: shown.map((record) => {
+      if (!isTextRecord(record)) return [record.id, code(record.input), code(record.output)];
+      return [record.id, code(record.text), ...(texts ? [] : [null])];
+    }),
   });
 }
 
-/** How many tokens records have, prompt and answer together, against what one may have. */
+/** A record as the text that is trained on: its prompt by the template with the answer, or its text. */
+export function recordText(
+  record: TrainingRecord,
+  tokenizer: Tokenizer,
+  { style = "alpaca" }: { readonly style?: PromptStyle } = {},
+): string {
+  if (isTextRecord(record)) return record.text;
+  return formatPrompt(record, style, { tokenizer }) + record.output;
+}
+
+/** Records whose tokens are counted; more would tell the same and take their time. */
+const MOST_COUNTED = 5000;
+
+/**
+ * How many tokens records have, prompt and answer together, against what one may have. Of more than 5,000
+ * records, as many are counted, evenly spread.
+ */
 export function lengthChart(
-  records: readonly InstructionRecord[],
+  records: readonly TrainingRecord[],
   tokenizer: Tokenizer,
   { maxSeqLength, style }: { readonly maxSeqLength: number; readonly style?: PromptStyle },
 ): View {
-  const values = records.map((record) => countAnswered(record, tokenizer, { style }));
+  const count = Math.min(MOST_COUNTED, records.length);
+  const values = Array.from({ length: count }, (_, i) => {
+    const record = records[Math.floor(i * records.length / count)];
+    return isTextRecord(record)
+      ? encodeRecord(record, tokenizer).ids.length
+      : countAnswered(record, tokenizer, { style });
+  });
   const { p50, p95, max } = spreadOf(values) ?? { p50: 0, p95: 0, max: 0 };
   const over = values.filter((value) => value > maxSeqLength).length;
-  const title = "Tokens of a record";
-  return chartView({
-    title,
-    spec: {
-      data: { values: values.map((tokens) => ({ tokens })) },
-      mark: { type: "bar", tooltip: true },
-      encoding: {
-        x: { field: "tokens", type: "quantitative", bin: { maxbins: 30 }, title: "tokens" },
-        y: { aggregate: "count", type: "quantitative", title: "records" },
-      },
-    },
-    svg: histogram({
-      title,
-      values,
-      tick: (value) => String(Math.round(value)),
-      marks: [{ value: p50, label: `median ${p50}` }, { value: p95, label: `p95 ${p95}` }],
-    }),
+  const sampled = count < records.length ? `, ${count} of ${records.length} records` : "";
+  return histogramChart({
+    title: `Tokens of a record${sampled}`,
+    x: "tokens",
+    y: "records",
+    samples: [{ name: "records", values }],
+    tick: (value) => String(Math.round(value)),
+    marks: [{ value: p50, label: `median ${p50}` }, { value: p95, label: `p95 ${p95}` }],
     text: `median ${p50}, p95 ${p95}, longest ${max}; ` +
-      `${over} of ${values.length} have more than max_seq_length ${maxSeqLength}`,
+      `${over} of ${count} have more than max_seq_length ${maxSeqLength}`,
   });
 }
 
 /**
  * A record token by token, as it is trained on: the prompt in grey, what the model learns to answer in
- * colour, with the id of each token on hover. With `completionOnly` false, everything is learned.
+ * colour, with the id of each token on hover. With `completionOnly` false, and of a text without a
+ * prompt, everything is learned.
  */
 export function tokenView(
-  record: InstructionRecord,
+  record: TrainingRecord,
   tokenizer: Tokenizer,
   { style, completionOnly = true }: { style?: PromptStyle; completionOnly?: boolean } = {},
 ): View {
-  const { ids, answerStart } = encodeAnswered(record, tokenizer, { style });
+  const { ids, answerStart } = encodeRecord(record, tokenizer, style);
   const learnedFrom = completionOnly ? answerStart : 1;
   const names = new Map([...tokenizer.specialTokens].map(([name, id]) => [id, name]));
   const pieces = piecesOf(ids, tokenizer).map((text, i) => names.get(ids[i]) ?? text);
@@ -87,6 +109,16 @@ export function tokenView(
         spans.join("")
       }</pre>`,
   });
+}
+
+/** The tokens of a record, and the first of them that is learned with a completion-only loss. */
+function encodeRecord(
+  record: TrainingRecord,
+  tokenizer: Tokenizer,
+  style?: PromptStyle,
+): Pick<AnsweredPrompt, "ids" | "answerStart"> {
+  if (!isTextRecord(record)) return encodeAnswered(record, tokenizer, { style });
+  return { ids: [...tokenizer.encode(record.text), tokenizer.eosId], answerStart: 1 };
 }
 
 /** The text that each id adds. Characters of several tokens stand with the last of them. */

@@ -3,10 +3,11 @@
  * @module
  */
 import { duration, errorLabel, metricLabel, percent } from "../eval/report/report.ts";
-import { type Bar, barChart, histogram, niceStep, rowChart } from "../eval/report/svg.ts";
+import { type Bar, barChart, niceStep, rowChart } from "../eval/report/svg.ts";
 import type { Metric } from "../eval/scored.ts";
-import { chartView } from "./chart.ts";
+import { chartView, seriesColour } from "./chart.ts";
 import type { EvalRun } from "./eval_task.ts";
+import { histogramChart } from "./histogram_chart.ts";
 import { tableText } from "./table.ts";
 import { type View, view } from "./view.ts";
 
@@ -66,13 +67,7 @@ function groupedBars({ title, runs, groups, values, axis, rows, max, share }: Gr
         {
           mark: { type: "bar", tooltip: true },
           encoding: {
-            color: {
-              field: "run",
-              type: "nominal",
-              title: null,
-              scale: { domain: names },
-              legend: { orient: "top" },
-            },
+            color: seriesColour("run", names),
           },
         },
         {
@@ -158,36 +153,26 @@ export function errorsChart(runs: readonly EvalRun[]): View {
   });
 }
 
-/** How long the answers of a run took. */
-export function latencyChart({ name, report, predictions }: EvalRun): View {
-  const { latency_ms } = report;
-  if (latency_ms === null) return view({ "text/plain": `${name}: no latencies were measured.` });
-  const values = predictions.flatMap((prediction) => prediction.latency_ms ?? []);
-  const title = `Time to the whole answer, ${name}`;
-  const marks = [
-    { value: latency_ms.p50, label: `median ${duration(latency_ms.p50)}` },
-    { value: latency_ms.p95, label: `p95 ${duration(latency_ms.p95)}` },
-  ];
-  return chartView({
-    title,
-    spec: {
-      layer: [
-        {
-          data: { values: values.map((ms) => ({ ms })) },
-          mark: { type: "bar", tooltip: true },
-          encoding: {
-            x: { field: "ms", type: "quantitative", bin: { maxbins: 30 }, title: "milliseconds" },
-            y: { aggregate: "count", type: "quantitative", title: "answers" },
-          },
-        },
-        {
-          data: { values: marks },
-          mark: { type: "rule", strokeDash: [4, 3], color: "#5b6676", tooltip: true },
-          encoding: { x: { field: "value", type: "quantitative" } },
-        },
-      ],
-    },
-    svg: histogram({ title, values, tick: duration, marks }),
-    text: marks.map(({ label }) => label).join(", "),
+/** How long the answers of each run took. */
+export function latencyChart(runs: readonly EvalRun[]): View {
+  const timed = runs.flatMap(({ name, report: { latency_ms }, predictions }) => {
+    const values = predictions.flatMap((prediction) => prediction.latency_ms ?? []);
+    return latency_ms ? [{ name, values, spread: latency_ms }] : [];
+  });
+  if (timed.length === 0) return view({ "text/plain": "No latencies were measured." });
+  const spread = timed.flatMap(({ name, spread: { p50, p95 } }) => [
+    { value: p50, label: `${name}: median ${duration(p50)}`, middle: true },
+    { value: p95, label: `${name}: p95 ${duration(p95)}`, middle: false },
+  ]);
+  return histogramChart({
+    title: "Time to the whole answer",
+    x: "milliseconds",
+    y: "answers",
+    samples: timed,
+    tick: duration,
+    // The marks of several runs would be a thicket.
+    marks: spread.filter(({ middle }) => middle || timed.length === 1)
+      .map(({ value, label }) => ({ value, label })),
+    text: spread.map(({ label }) => label).join("\n"),
   });
 }

@@ -11,6 +11,7 @@ import type { Report } from "../eval/report/report.ts";
 import { readScored, type ScoredPrediction } from "../eval/scored.ts";
 import { isJsonObject } from "../formats/json.ts";
 import { interruptible, liveDisplay, type SendDisplay } from "./kernel.ts";
+import { shownPath } from "./paths.ts";
 import { view } from "./view.ts";
 
 /** A finished evaluation. */
@@ -35,7 +36,9 @@ export async function runEval(
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const display = liveDisplay({ send });
   const show = (done: number, total: number) => {
-    const text = `${options.output_dir}  ${formatBar(done / total, 24)}  ${done}/${total} scored`;
+    const text = `${shownPath(options.output_dir)}  ${
+      formatBar(done / total, 24)
+    }  ${done}/${total} scored`;
     return view({ "text/plain": text });
   };
   return await interruptible(async (signal) => {

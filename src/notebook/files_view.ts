@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { formatBytes } from "../cli/format.ts";
+import { shownPath } from "./paths.ts";
 import { tableView } from "./table.ts";
 import type { View } from "./view.ts";
 
@@ -35,5 +36,5 @@ export async function filesTable(folder: string): Promise<View> {
     }
   };
   await visit("");
-  return tableView({ title: folder, columns: ["file", "size", ""], rows });
+  return tableView({ title: shownPath(folder), columns: ["file", "size", ""], rows });
 }

@@ -78,10 +78,14 @@ export function liveDisplay(
   const id = crypto.randomUUID();
   let at = -Infinity;
   let update = false;
-  const redraw = async (shown: View, last: boolean) => {
+  let sent: Promise<void> = Promise.resolve();
+  // One after the other, also for a callback of progress that cannot wait: none overtakes another.
+  const redraw = (shown: View, last: boolean) => {
     at = now();
-    await send(bundleOf(shown), { id, update, last });
+    const target = { id, update, last };
     update = true;
+    sent = sent.then(() => send(bundleOf(shown), target));
+    return sent;
   };
   return {
     update: async (make) => void (now() - at >= intervalMs && await redraw(make(), false)),

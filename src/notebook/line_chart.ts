@@ -3,18 +3,8 @@
  * @module
  */
 import { sparkline } from "../cli/format.ts";
-import {
-  axis,
-  escapeHtml,
-  frame,
-  LEFT,
-  legend,
-  niceStep,
-  px,
-  TOP,
-  WIDTH,
-} from "../eval/report/svg.ts";
-import { chartView } from "./chart.ts";
+import { axis, escapeHtml, frame, LEFT, niceStep, px, TOP, WIDTH } from "../eval/report/svg.ts";
+import { chartView, seriesColour, seriesDash } from "./chart.ts";
 import type { View } from "./view.ts";
 
 /** A line, or single points, of a chart. */
@@ -41,10 +31,11 @@ export function lineChart(options: LineChart): View {
     points: points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)),
   }));
   const maxX = options.maxX ??
-    Math.max(1, ...series.flatMap(({ points }) => points.map((p) => p.x)));
-  const values = series.flatMap(({ name, points }) =>
-    points.map((p) => ({ x: p.x, y: p.y, name }))
-  );
+    series.reduce((most, { points }) => points.reduce((max, p) => Math.max(max, p.x), most), 1);
+  const drawn = series.map(({ name, points }) => ({ name, points: thinned(points) }));
+  const names = series.map(({ name }) => name);
+  const values = drawn.flatMap(({ name, points }) => points.map(({ x, y }) => ({ x, y, name })));
+  const strokeDash = seriesDash("name", names);
   return chartView({
     title,
     spec: {
@@ -53,18 +44,35 @@ export function lineChart(options: LineChart): View {
       encoding: {
         x: { field: "x", type: "quantitative", title: x, scale: { domain: [0, maxX] } },
         y: { field: "y", type: "quantitative", title: y, scale: { zero: true } },
-        color: {
-          field: "name",
-          type: "nominal",
-          title: null,
-          scale: { domain: series.map(({ name }) => name) },
-          legend: series.length > 1 ? { orient: "top" } : null,
-        },
+        color: seriesColour("name", names),
+        ...(strokeDash ? { strokeDash } : {}),
       },
     },
-    svg: lineSvg({ title, x, y, series, maxX }),
+    svg: lineSvg({ title, x, y, series: drawn, maxX }),
     text: series.map(describe).join("\n"),
   });
+}
+
+/** Points of a series that are drawn; the chart is not much wider in pixels. */
+const MOST_POINTS = 500;
+
+/** At most {@linkcode MOST_POINTS} of the points: of each stretch its lowest and highest, and both ends. */
+function thinned(points: Series["points"]): Series["points"] {
+  if (points.length <= MOST_POINTS) return points;
+  const stretches = MOST_POINTS / 2 - 1;
+  const last = points.length - 1;
+  const kept = new Set([0, last]);
+  for (let i = 0; i < stretches; i++) {
+    const begin = 1 + Math.floor(i * (last - 1) / stretches);
+    const end = 1 + Math.floor((i + 1) * (last - 1) / stretches);
+    let [low, high] = [begin, begin];
+    for (let at = begin; at < end; at++) {
+      if (points[at].y < points[low].y) low = at;
+      if (points[at].y > points[high].y) high = at;
+    }
+    kept.add(low).add(high);
+  }
+  return points.filter((_, at) => kept.has(at));
 }
 
 function describe({ name, points }: Series): string {
@@ -108,11 +116,6 @@ function lineSvg({ title, x: label, series, maxX }: Required<LineChart>): string
   });
   const below = `<text class="tick" x="${px((LEFT + right) / 2)}" y="${bottom + 32}" ` +
     `text-anchor="middle">${escapeHtml(label)}</text>`;
-  return frame(title, bottom + 40, [
-    ...(series.length > 1 ? legend(series.map(({ name }) => name)) : []),
-    ...rows,
-    ...columns,
-    below,
-    ...lines,
-  ]);
+  const names = series.length > 1 ? series.map(({ name }) => name) : [];
+  return frame(title, bottom + 40, [...rows, ...columns, below, ...lines], names);
 }

@@ -38,14 +38,18 @@ export class Notebook implements Disposable {
     return resource;
   }
 
-  /** Gives back what is kept under a name, and everything after it. */
+  /**
+   * Gives back what is kept under a name, and everything after it, and the buffers that the device kept
+   * for reuse, also those of what failed before it could be kept: other programs need the memory, too.
+   */
   drop(name: string): void {
     const at = this.#kept.findIndex((kept) => kept.name === name);
-    if (at >= 0) this.#giveBack(at);
+    this.#giveBack(at >= 0 ? at : this.#kept.length);
   }
 
   #giveBack(from: number): void {
     for (const { resource } of this.#kept.splice(from).reverse()) resource[Symbol.dispose]();
+    this.device.resetPeak();
   }
 
   /** Gives everything back, the GPU last. */
@@ -66,7 +70,7 @@ export function environmentView({ device }: Notebook): View {
     ["Largest buffer", formatBytes(gpu.limits.maxBufferSize)],
     ["Largest binding", formatBytes(maxBindingBytes)],
     ["Workgroup memory", formatBytes(gpu.limits.maxComputeWorkgroupStorageSize)],
-    ["GPU memory in use", formatBytes(device.liveBytes)],
+    ["GPU memory in use", formatBytes(device.heldBytes)],
     ["Memory of the machine", formatBytes(Deno.systemMemoryInfo().total)],
     ["Deno", `${Deno.version.deno} on ${Deno.build.os} ${Deno.build.arch}`],
   ]);

@@ -8,9 +8,12 @@ import type { MemoryPlan } from "../train/memory_plan.ts";
 import { planTraining } from "../train/plan.ts";
 import { interruptible } from "./kernel.ts";
 import type { Notebook } from "./notebook.ts";
+import { shownPath } from "./paths.ts";
 import type { RunSettings } from "./settings.ts";
 import { factsView } from "./table.ts";
 import { bundleOf, stack, type View, withView } from "./view.ts";
+
+const NO_LIMIT = "no limit known: compare with your GPU's memory, or name it with gpu_memory_limit";
 
 /** A plan, which shows itself. */
 export type ShownPlan = { readonly memory: MemoryPlan; readonly totalSteps: number } & View;
@@ -25,14 +28,14 @@ export async function planView(notebook: Notebook, settings: RunSettings): Promi
     planTraining(notebook.device, config, { modelDirectory, signal })
   );
   const { plan, limit, files: { config: model, directory }, batches: { steps } } = planned;
-  const fits = limit === null || plan.totalBytes <= limit.bytes;
+  const total = formatBytes(plan.totalBytes);
   const adapter = plan.adapter / Float32Array.BYTES_PER_ELEMENT;
   const scale = config.lora_alpha / (config.use_rslora ? Math.sqrt(config.lora_r) : config.lora_r);
   const perStep = config.per_device_train_batch_size * config.gradient_accumulation_steps;
   const warnings = configWarnings(config, steps.totalSteps);
   const shown = stack([
     factsView("Model", [
-      ["Folder", directory],
+      ["Folder", shownPath(directory)],
       ["Architecture", `${model.modelType}, ${model.layers} layers of width ${model.hiddenSize}`],
       ["Attention", `${model.heads} heads, ${model.kvHeads} for keys and values`],
       ["Vocabulary", `${model.vocabularySize} tokens`],
@@ -62,8 +65,11 @@ export async function planView(notebook: Notebook, settings: RunSettings): Promi
       ["Gradients and optimizer", formatBytes(plan.optimizer)],
       ["Block inputs", `${formatBytes(plan.checkpoints)} (${plan.rows} tokens a pass)`],
       ["Workspace", formatBytes(plan.workspace)],
-      ["In all", { text: formatBytes(plan.totalBytes), as: fits ? "good" : "bad" }],
-      ...(limit ? [["Limit", `${formatBytes(limit.bytes)} (${limit.source})`] as const] : []),
+      [
+        "In all",
+        limit ? { text: total, as: plan.totalBytes <= limit.bytes ? "good" : "bad" } : total,
+      ],
+      ["Limit", limit ? `${formatBytes(limit.bytes)} (${limit.source})` : NO_LIMIT],
     ]),
   ]);
   return withView({ memory: plan, totalSteps: steps.totalSteps }, bundleOf(shown));

@@ -11,20 +11,28 @@ import {
   formatLoss,
 } from "../cli/format.ts";
 import { escapeHtml } from "../eval/report/svg.ts";
-import type { EvalEvent, StepEvent } from "../train/events.ts";
+import type { StepEvent } from "../train/events.ts";
+import type { EvalEntry } from "../train/state.ts";
 import { type View, view } from "./view.ts";
 
 /** What a run has told so far. */
 export interface ProgressState {
   readonly step: StepEvent | null;
-  readonly lastEval: EvalEvent | null;
+  readonly lastEval: EvalEntry | null;
   /** What is done now, such as "training" or "interrupted". */
   readonly doing: string;
+  /** How much is done of what comes before the first step, 0 to 1. Default 0. */
+  readonly share?: number;
+  /** The most GPU memory that the run has owned at once. */
+  readonly peakBytes: number;
+  /** Sentences that stay below the progress. */
+  readonly notes?: readonly string[];
 }
 
 /** A view of the progress. */
-export function progressView({ step, lastEval, doing }: ProgressState): View {
-  const share = step ? step.step / step.totalSteps : 0;
+export function progressView(state: ProgressState): View {
+  const { step, lastEval, doing, peakBytes, notes = [] } = state;
+  const share = step ? step.step / step.totalSteps : state.share ?? 0;
   const facts: [name: string, value: string][] = step
     ? [
       ["loss", formatLoss(step.loss)],
@@ -32,7 +40,7 @@ export function progressView({ step, lastEval, doing }: ProgressState): View {
       ["learning rate", formatLearningRate(step.learning_rate)],
       ["gradient norm", formatCount(step.grad_norm)],
       ["tokens/s", formatCount(step.tokens_per_second)],
-      ["GPU memory", formatBytes(step.gpuBytes)],
+      ["GPU memory at the peak", formatBytes(peakBytes)],
       ...(share < 1 ? [["left", formatDuration(step.secondsLeft)] as [string, string]] : []),
     ]
     : [];
@@ -43,13 +51,17 @@ export function progressView({ step, lastEval, doing }: ProgressState): View {
     `<span style="color:#7a8594">${name}</span></span>`
   );
   return view({
-    "text/plain": `${head} ${formatBar(share, 24)} ${doing}\n${line}`.trimEnd(),
+    "text/plain": [`${head} ${formatBar(share, 24)} ${doing}`, line, ...notes]
+      .filter((text) => text !== "").join("\n"),
     "text/html":
       `<div style="max-width:680px"><div style="display:flex;justify-content:space-between">` +
       `<b>${head}</b><span style="color:#7a8594">${escapeHtml(doing)}</span></div>` +
       `<div style="background:#dfe4ea;border-radius:4px;height:8px;margin:4px 0">` +
       `<div style="background:#2f6fb5;border-radius:4px;height:8px;width:${
         (share * 100).toFixed(1)
-      }%"></div></div>${tiles.join("")}</div>`,
+      }%"></div></div>${tiles.join("")}${
+        notes.map((note) => `<div style="overflow-wrap:anywhere">${escapeHtml(note)}</div>`)
+          .join("")
+      }</div>`,
   });
 }

@@ -9,6 +9,7 @@ import { isHubName } from "../formats/hub_repo.ts";
 import { resolveTrainConfig, type TrainConfig } from "../train/config.ts";
 import { prepareSmoke, SMOKE_DEFAULTS } from "../train/smoke.ts";
 import { interruptible, liveDisplay, type SendDisplay } from "./kernel.ts";
+import { existingPath } from "./paths.ts";
 import { view } from "./view.ts";
 
 /** What a fast run is limited to: enough to see every part work. */
@@ -29,22 +30,57 @@ export interface SettingsOptions {
 }
 
 /**
- * The settings of a run. `values` are options of `deno task train`; with `smoke: true`, the small
- * base model of the project and generated records stand in for what is not given. A `base_model` that is no folder
- * but a name on the Hugging Face Hub is downloaded once, with its progress shown.
- * Throws {@linkcode ConfigError} with all that is wrong.
+ * The settings of a run. `values` are options of `deno task train`. Where they name neither model nor
+ * training records, or say `smoke: true`, the small base model of the project and generated records
+ * stand in. What is to be read may be given from the notebook's folder or from the project's root. A
+ * `base_model` that is no folder but a name on the Hugging Face Hub is downloaded once, with its
+ * progress shown. Throws {@linkcode ConfigError} with all that is wrong.
  */
 export async function notebookSettings(
   values: Partial<TrainConfig>,
   { fastDev = false, send }: SettingsOptions = {},
 ): Promise<RunSettings> {
+  const smoke = values.smoke ?? (!values.base_model && !values.train_path);
   const given = resolveTrainConfig([
-    ...(values.smoke ? [{ source: "defaults" as const, values: SMOKE_DEFAULTS }] : []),
-    { source: "options", name: "this cell", values },
+    ...(smoke ? [{ source: "defaults" as const, values: SMOKE_DEFAULTS }] : []),
+    {
+      source: "options",
+      name: "this cell",
+      values: { ...values, smoke },
+      faults: smoke && values.base_model ? [SMOKE_AND_MODEL] : [],
+    },
   ]);
-  const fast = fastDev ? { ...given, ...fastLimits(given) } : given;
-  const config = fast.smoke ? (await prepareSmoke(fast)).config : fast;
+  const found = await withExistingPaths(fastDev ? { ...given, ...fastLimits(given) } : given);
+  const config = smoke ? await smokeConfig(found) : found;
   return { config, modelDirectory: await localModel(config.base_model!, send) };
+}
+
+async function smokeConfig(found: TrainConfig): Promise<TrainConfig> {
+  const { config } = await prepareSmoke(found);
+  // The base model's path goes into the adapter, which is used from other folders, too.
+  return { ...config, base_model: await existingPath(config.base_model!) };
+}
+
+const SMOKE_AND_MODEL =
+  "Cannot use smoke: true with a base_model: smoke stands for the project's small model and its " +
+  "own settings; take out smoke to train the base_model";
+
+/** Options that name something to be read. */
+const READ = [
+  "base_model",
+  "train_path",
+  "val_path",
+  "init_adapter",
+  "resume_from_checkpoint",
+] as const;
+
+async function withExistingPaths(config: TrainConfig): Promise<TrainConfig> {
+  const paths = await Promise.all(READ.map(async (name) => {
+    const path = config[name];
+    const named = path !== null && path !== "latest";
+    return [name, named ? await existingPath(path) : path] as const;
+  }));
+  return { ...config, ...Object.fromEntries(paths) };
 }
 
 /** Limits of a fast run, where the settings have none that are lower. */

@@ -2,26 +2,32 @@
  * The check before a long run: every part of it, done once on few records.
  * @module
  */
-import { isTextRecord } from "../data/record.ts";
-import { join } from "node:path";
-import { formatBytes, formatCount, formatLoss } from "../cli/format.ts";
-import { TrainingError } from "../errors.ts";
-import { loadAdapter } from "../model/adapter.ts";
-import { generate } from "../model/generate.ts";
-import { loadModel } from "../model/load.ts";
-import { encodePrompt } from "../text/prompt.ts";
-import type { EndEvent, SampleEvent, StartEvent, StepEvent } from "../train/events.ts";
-import { planTraining } from "../train/plan.ts";
+import { formatBytes, formatCount, formatDuration, formatLoss } from "../cli/format.ts";
+import { ConfigError, DeviceError, FormatError, TrainingError } from "../errors.ts";
+import { checkWritableFolder } from "../formats/atomic.ts";
+import type { StepEvent } from "../train/events.ts";
+import { type PlannedRun, planTraining } from "../train/plan.ts";
 import { prepareTraining, type TrainRun } from "../train/prepare.ts";
-import { train } from "../train/train.ts";
-import { type Check, type CheckResult, makeChecks } from "./check_list.ts";
+import { refuseShortage } from "../train/remedies.ts";
+import { allPassed, type Check, type CheckResult, makeChecks } from "./check_list.ts";
 import { interruptible, type SendDisplay } from "./kernel.ts";
 import type { Notebook } from "./notebook.ts";
 import type { RunSettings } from "./settings.ts";
+import { answerOnce } from "./validate_answer.ts";
+import {
+  countRecords,
+  RESUMED_STEPS,
+  shortConfig,
+  type Stretch,
+  trainStretch,
+  type WholeRun,
+  wholeRun,
+} from "./validate_run.ts";
 
 /** What was found. */
 export interface Validation {
   readonly checks: readonly CheckResult[];
+  /** Whether every check that applies passed. */
   readonly passed: boolean;
   /** The steps that were trained, for a plot. */
   readonly steps: readonly StepEvent[];
@@ -34,16 +40,10 @@ export interface ValidateOptions {
   readonly send?: SendDisplay;
 }
 
-/** Steps of training after the checkpoint was read back. */
-const RESUMED_STEPS = 2;
-/** Times that each record is seen, so that the loss falls for certain where learning works. */
-const REPEATS = 5;
-const MAX_NEW_TOKENS = 96;
-
 /**
- * Checks data, model, training, checkpoint, inference and GPU memory with the settings of the run,
- * in a folder of its own. What fails is in the result, with what to do; it throws only where it is
- * interrupted.
+ * Checks data, model, training, checkpoint, inference and GPU memory with the settings of the run: all
+ * its records are read and its memory is planned, and a short run is made in a folder of its own. What
+ * fails is in the result, with what to do; it throws only where it is interrupted.
  */
 export async function validateSetup(
   notebook: Notebook,
@@ -55,11 +55,25 @@ export async function validateSetup(
     const checks = await interruptible((signal) =>
       makeChecks(checksOf(notebook, settings, { steps, trained, signal }), { send, signal })
     );
-    return { checks, passed: checks.every(({ state }) => state === "pass"), steps: trained };
+    return { checks, passed: allPassed(checks), steps: trained };
   } finally {
     notebook.drop("validation");
   }
 }
+
+/** What helps against `error` in whichever check it comes, else `own`. */
+const remedyOr = (own: string) => (error: unknown): string => {
+  if (error instanceof DeviceError) {
+    return error.outOfMemory || error.needed !== undefined
+      ? "take less memory: lower per_device_train_batch_size, max_seq_length or lora_r"
+      : "restart the kernel; if it comes again, look at the GPU's driver";
+  }
+  if (error instanceof ConfigError) return "correct the option that is named";
+  if (error instanceof FormatError && error.message.startsWith("Cannot write ")) {
+    return "give an output_dir that can be written, on a disk with space";
+  }
+  return own;
+};
 
 interface Context {
   readonly steps: number;
@@ -73,59 +87,89 @@ function checksOf(notebook: Notebook, settings: RunSettings, context: Context): 
   const { modelDirectory } = settings;
   const config = shortConfig(settings, steps);
   const before = device.liveBytes;
-  const plan = (resume_from_checkpoint: string | null) =>
-    planTraining(device, { ...config, resume_from_checkpoint }, { modelDirectory, signal });
+  const prepare = (tell: (state: string) => void, resume_from_checkpoint: string | null) =>
+    notebook.keep("validation", async () => {
+      const short = { ...config, resume_from_checkpoint };
+      return await prepareTraining(
+        device,
+        await planTraining(device, short, { modelDirectory, signal }),
+        {
+          signal,
+          onProgress: (bytes, total) =>
+            tell(`loading weights, ${formatBytes(bytes)} of ${formatBytes(total)}`),
+        },
+      );
+    });
+  let planned: PlannedRun;
+  let whole: WholeRun;
+  let modelFault: unknown = null;
   let run: TrainRun;
-  let after: Stretch;
+  let first: Stretch;
+  let second: Stretch;
   return [
     {
       name: "Data",
-      remedy: "make the files anew with deno task data, or raise max_seq_length",
-      make: async () => {
-        using planned = await plan(null);
-        const { trainRecords, evalRecords, dropped, truncated } = planned;
-        const lengths = [...planned.trainExamples, ...planned.evalExamples].map(({ ids }) =>
-          ids.length
-        );
-        return `${trainRecords.length} training and ${evalRecords.length} validation records read, ` +
-          `up to ${Math.max(...lengths)} tokens; ${truncated} cut, ${dropped.length} left out`;
+      remedy: (error) =>
+        error instanceof TrainingError
+          ? "raise max_seq_length, or leave out such records"
+          : remedyOr("correct train_path or val_path, or make the files anew with deno task data")(
+            error,
+          ),
+      make: async (tell) => {
+        await checkWritableFolder(settings.config.output_dir);
+        tell("reading records");
+        const records = await countRecords(settings);
+        tell("counting tokens");
+        try {
+          planned = await notebook.keep(
+            "validation",
+            () => planTraining(device, settings.config, { modelDirectory, signal }),
+          );
+        } catch (error) {
+          if (error instanceof TrainingError) throw error;
+          modelFault = error; // The records were read, so it is the model that cannot be planned.
+          return `${records}; their tokens cannot be counted without the model`;
+        }
+        whole = wholeRun(planned);
+        return `${records}: ${whole.data}`;
       },
     },
     {
       name: "Model",
-      remedy: "check base_model and its files; for too little memory lower the batch size, " +
-        "max_seq_length or lora_r",
-      make: async () => {
-        const planned = await plan(null);
-        run = await notebook.keep("validation", () => prepareTraining(device, planned, { signal }));
+      remedy: remedyOr("check base_model and its files"),
+      make: async (tell) => {
+        if (modelFault !== null) throw modelFault;
+        await refuseShortage(device, planned, signal);
+        run = await prepare(tell, null);
         const { parameters, bytes } = run.model.size;
         return `${formatCount(parameters)} weights in ${formatBytes(bytes)}, ` +
-          `${formatCount(run.adapter?.parameterCount ?? parameters)} of them trained`;
+          `${formatCount(run.adapter?.parameterCount ?? parameters)} of them trained; ` +
+          whole.memory;
       },
     },
     {
       name: "Training",
-      remedy: "lower learning_rate where the loss rises or is NaN, raise it where it stays",
-      make: async () => {
-        const stretch = await trainStretch(run, signal, steps);
-        trained.push(...stretch.steps);
-        const [first, last] = [meanLoss(trained.slice(0, 5)), meanLoss(trained.slice(-5))];
-        const found = `loss ${formatLoss(first)} → ${formatLoss(last)} in ${trained.length} steps`;
-        if (!(last < first)) throw new TrainingError(`The ${found} does not fall`);
-        return `${found} (means of five), ${
-          formatCount(trained.at(-1)!.tokens_per_second)
-        } tokens/s`;
+      remedy: remedyOr(
+        "lower learning_rate where the loss rises or is NaN, raise it where it stays",
+      ),
+      make: async (tell) => {
+        first = await trainStretch(run, { signal, stopAt: steps, tell });
+        trained.push(...first.steps);
+        const found = lossFall(trained, run.batches.steps.stepsPerEpoch);
+        const rate = medianRate(trained);
+        return `${found}, ${formatCount(rate)} tokens/s: the ${whole.totalSteps} ` +
+          `steps of the whole run take about ${formatDuration(whole.tokens / rate)}, and ` +
+          "evaluations come on top";
       },
     },
     {
       name: "Checkpoint",
-      remedy: "see that output_dir is on a disk with space, and that nothing else writes there",
-      make: async () => {
+      remedy: remedyOr("see that nothing else writes into output_dir or clears it"),
+      make: async (tell) => {
         notebook.drop("validation");
-        const planned = await plan("latest");
-        run = await notebook.keep("validation", () => prepareTraining(device, planned, { signal }));
-        after = await trainStretch(run, signal);
-        const { start, end } = after;
+        run = await prepare(tell, "latest");
+        second = await trainStretch(run, { signal, tell });
+        const { start, end } = second;
         if (start?.step !== steps || end?.step !== steps + RESUMED_STEPS) {
           throw new TrainingError(
             `The run went on from step ${start?.step} to ${end?.step}, not from ${steps} to ` +
@@ -137,119 +181,59 @@ function checksOf(notebook: Notebook, settings: RunSettings, context: Context): 
     },
     {
       name: "Inference",
-      remedy: "check that the adapter's folder and the base model belong together",
+      remedy: remedyOr("check that the adapter's folder and the base model belong together"),
       make: async () => {
         notebook.drop("validation");
-        return await answerOnce(
-          notebook,
-          { settings, config, path: after.end!.path },
-          after,
-          signal,
-        );
+        const { path } = second.end!;
+        return await answerOnce(notebook, { settings, config, path }, second.samples, signal);
       },
     },
     {
       name: "GPU memory",
+      remedy: remedyOr(
+        "restart the kernel; if it stays, this is a fault of the library: please report it",
+      ),
       // deno-lint-ignore require-await -- the other checks wait for the GPU
       make: async () => {
-        const { peak_gpu_bytes: peak, planned_gpu_bytes: planned } = after.end!.metrics;
-        const found = `${formatBytes(peak)} at the peak, ${formatBytes(planned)} planned`;
-        if (peak > planned) throw new TrainingError(`It is more than planned: ${found}`);
-        const left = device.liveBytes - before;
+        const peak = Math.max(first.peakBytes, second.end!.metrics.peak_gpu_bytes);
+        const short = second.end!.metrics.planned_gpu_bytes;
+        const found = `${formatBytes(peak)} at the peak of these steps, ` +
+          `${formatBytes(short)} planned for them`;
+        if (peak > short) throw new TrainingError(`It is more than planned: ${found}`);
+        notebook.drop("validation");
+        const left = device.heldBytes - before;
         if (left !== 0) throw new TrainingError(`${formatBytes(left)} were not given back`);
-        return `${found}, all given back`;
+        return `${found}, all given back; ${whole.memory}`;
       },
-      remedy: "restart the kernel; if it stays, this is a fault of the library: please report it",
     },
   ];
 }
 
-function shortConfig({ config }: RunSettings, steps: number): RunSettings["config"] {
-  const perStep = config.per_device_train_batch_size * config.gradient_accumulation_steps;
-  return {
-    ...config,
-    output_dir: join(config.output_dir, "validation"),
-    max_steps: steps + RESUMED_STEPS,
-    max_train_samples: Math.ceil(perStep * steps / REPEATS),
-    max_val_samples: perStep,
-    eval_steps: 0,
-    save_steps: 0,
-    logging_steps: 1,
-  };
+/** A smaller share than this may be rounding: a record's loss depends on what it is summed with. */
+const LEAST_FALL = 1e-4;
+
+/**
+ * How far the loss falls from the first pass over the records to the last whole one, in words. Throws
+ * {@linkcode TrainingError} where it does not.
+ */
+function lossFall(steps: readonly StepEvent[], stepsPerEpoch: number): string {
+  const epochs = Math.floor(steps.length / stepsPerEpoch);
+  const first = meanLoss(steps.slice(0, stepsPerEpoch));
+  const last = meanLoss(steps.slice((epochs - 1) * stepsPerEpoch, epochs * stepsPerEpoch));
+  const found = `loss ${formatLoss(first)} → ${formatLoss(last)} in ${steps.length} steps ` +
+    `(means of the first and the last of ${epochs} passes over the same records)`;
+  if (!(last < first * (1 - LEAST_FALL))) throw new TrainingError(`It does not fall: ${found}`);
+  return found;
 }
 
-/** What a stretch of training told. */
-interface Stretch {
-  readonly start: StartEvent | null;
-  readonly steps: readonly StepEvent[];
-  readonly samples: readonly SampleEvent[];
-  readonly end: EndEvent | null;
-}
-
-/** Trains to the end, or stops at `stopAt` as the stop button would. */
-async function trainStretch(run: TrainRun, signal: AbortSignal, stopAt?: number): Promise<Stretch> {
-  const stop = new AbortController();
-  let start: StartEvent | null = null;
-  let end: EndEvent | null = null;
-  const steps: StepEvent[] = [];
-  const samples: SampleEvent[] = [];
-  try {
-    for await (const event of train(run, AbortSignal.any([signal, stop.signal]))) {
-      if (event.type === "start") start = event;
-      if (event.type === "step") steps.push(event);
-      if (event.type === "sample") samples.push(event);
-      if (event.type === "end") end = event;
-      if (event.type === "step" && event.step === stopAt) stop.abort();
-    }
-  } catch (error) {
-    if (!stop.signal.aborted || signal.aborted) throw error;
-  }
-  return { start, steps, samples, end };
-}
-
-/** The saved result must answer as it did right after training. */
-async function answerOnce(
-  notebook: Notebook,
-  { settings, config, path }: {
-    settings: RunSettings;
-    config: RunSettings["config"];
-    path: string;
-  },
-  { samples: [sample] }: Stretch,
-  signal: AbortSignal,
-): Promise<string> {
-  using planned = await planTraining(notebook.device, config, {
-    modelDirectory: settings.modelDirectory,
-    signal,
-  });
-  const { tokenizer } = planned;
-  const records = config.val_path ? planned.evalRecords : planned.trainRecords;
-  const record = records.find((one) => one.id === sample.id);
-  if (!record || isTextRecord(record)) throw new TypeError(`There is no record ${sample.id}`);
-  const full = config.method === "full";
-  using model = await loadModel(notebook.device, full ? path : settings.modelDirectory, {
-    quantization: config.method === "qlora" ? "nf4" : "none",
-    doubleQuant: config.double_quant,
-    signal,
-  });
-  using adapter = full ? null : await loadAdapter(model, path);
-  adapter?.attach(model);
-  const ids = encodePrompt(record, tokenizer, { style: config.prompt });
-  const begin = performance.now();
-  const [answer] = await generate(model, [ids], {
-    maxNewTokens: MAX_NEW_TOKENS,
-    eosIds: [tokenizer.eosId],
-    signal,
-  });
-  const rate = (answer.ids.length + 1) / ((performance.now() - begin) / 1000);
-  const text = tokenizer.decode(answer.ids).trim();
-  if (text !== sample.generated) {
-    throw new TrainingError(`It answers "${text}", and "${sample.generated}" before it was loaded`);
-  }
-  return `the saved adapter answers as after training: "${text.slice(0, 60)}", ` +
-    `${formatCount(rate)} tokens/s`;
-}
-
+/** Per target token, so that the same records give the same however they are put into steps. */
 function meanLoss(steps: readonly StepEvent[]): number {
-  return steps.reduce((sum, { loss }) => sum + loss, 0) / steps.length;
+  const tokens = steps.reduce((sum, step) => sum + step.num_target_tokens, 0);
+  return steps.reduce((sum, step) => sum + step.loss * step.num_target_tokens, 0) / tokens;
+}
+
+/** Tokens per second of the middle step: the first ones also compile kernels. */
+function medianRate(steps: readonly StepEvent[]): number {
+  const rates = steps.map(({ tokens_per_second }) => tokens_per_second).sort((a, b) => a - b);
+  return rates[Math.floor(rates.length / 2)];
 }

@@ -134,7 +134,10 @@ export class Ledger {
 }
 
 /** The checkpoint to continue from: the given one, the newest for "latest", or none. */
-async function findCheckpoint(outputDir: string, choice: string | null): Promise<string | null> {
+export async function findCheckpoint(
+  outputDir: string,
+  choice: string | null,
+): Promise<string | null> {
   if (choice === null) return null;
   if (choice !== "latest") {
     await recoverDirectory(choice);

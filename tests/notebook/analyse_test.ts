@@ -9,15 +9,14 @@ import { summarise } from "../../src/eval/summary.ts";
 import type { ScoredPrediction } from "../../src/eval/scored.ts";
 import { writeRun } from "../../src/eval/report/write.ts";
 import { FormatError, ToolError } from "../../src/errors.ts";
+import { compareEvals, lossCurves } from "../../src/notebook/analyse.ts";
+import { arrowTable } from "../../src/notebook/arrow.ts";
 import {
-  arrowTable,
-  compareEvals,
   differenceTable,
   flipsTable,
-  lossCurves,
   predictionsTable,
   scoresTable,
-} from "../../src/notebook/analyse.ts";
+} from "../../src/notebook/eval_tables.ts";
 import {
   accuracyChart,
   componentsChart,
@@ -27,6 +26,8 @@ import {
 import { type EvalRun, readEval, runEval } from "../../src/notebook/eval_task.ts";
 import { bundleOf, type View } from "../../src/notebook/view.ts";
 import { scoredAs } from "../eval/scored.ts";
+import { drawChart, marksIn, wordsOf } from "./draw_chart.ts";
+import { drawnIn } from "./notebook_file.ts";
 import { tempFolder } from "../train/support.ts";
 
 const VEGA = "application/vnd.vegalite.v5+json";
@@ -77,17 +78,42 @@ async function twoRuns(folder: { (name: string): string }): Promise<[EvalRun, Ev
 Deno.test("two evaluations: scores, differences and the questions that flipped", async () => {
   using folder = tempFolder();
   const [base, tuned] = await twoRuns(folder);
+  const scores = await scoresTable([base, tuned]);
   assertMatch(
-    textOf(scoresTable([base, tuned])),
+    textOf(scores),
     /base +4 +50\.0 % \([^)]*\)[^\n]*\nfine-tuned +4 +75\.0 %/,
   );
+  const exec = scores.table.toArray().filter(({ metric }) => metric === "exec");
+  assertEquals(exec.map(({ run, group, questions, share }) => [run, group, questions, share]), [
+    ["base", "all", 4, 0.5],
+    ["base", "easy", 2, 0.5],
+    ["base", "hard", 2, 0.5],
+    ["fine-tuned", "all", 4, 0.75],
+    ["fine-tuned", "easy", 2, 1],
+    ["fine-tuned", "hard", 2, 0.5],
+  ]);
+  assert(exec.every(({ low, share, high }) => low <= share && share <= high));
+
   const comparison = compareEvals(base, tuned);
-  assertMatch(textOf(differenceTable(comparison, tuned)), /Execution +50\.0 % +75\.0 % +\+25\.0 /);
-  const flips = textOf(flipsTable(comparison));
-  assertMatch(flips, /^2 questions to right, 1 to wrong\n/);
-  assertMatch(flips, /\+ +Question 1\? +SELECT 1 +SELECT x +SELECT 1\n/);
-  assertMatch(flips, /− +Question 3\? +SELECT 3 +SELECT 3 +SELECT x$/);
-  assertEquals(textOf(flipsTable(compareEvals(base, base))), "No question flipped.");
+  const differences = await differenceTable(comparison, tuned);
+  assertMatch(textOf(differences), /Execution +50\.0 % +75\.0 % +\+25\.0 /);
+  const changed = differences.table.toArray().filter(({ metric }) => metric === "exec");
+  assertEquals(changed.map(({ group, questions, difference }) => [group, questions, difference]), [
+    ["all", 4, 0.25],
+    ["easy", 2, 0.5],
+    ["hard", 2, 0],
+  ]);
+
+  const flips = await flipsTable(comparison);
+  assertMatch(textOf(flips), /^2 questions to right, 1 to wrong\n/);
+  assertMatch(textOf(flips), /\+ +Question 1\? +SELECT 1 +SELECT x +SELECT 1\n/);
+  assertMatch(textOf(flips), /− +Question 3\? +SELECT 3 +SELECT 3 +SELECT x$/);
+  assertEquals(flips.table.toArray().map(({ change, id }) => `${change} ${id}`), [
+    ...["gained q-1", "gained q-2", "lost q-3"],
+  ]);
+  const [first] = textOf(await flipsTable(comparison, 1)).split("Question 2?");
+  assertMatch(first, /Question 1\?[\s\S]*Question 3\?/);
+  assertEquals(textOf(await flipsTable(compareEvals(base, base))), "No question flipped.");
 });
 
 Deno.test("two evaluations: each chart has the numbers of the reports in all its forms", async () => {
@@ -106,10 +132,21 @@ Deno.test("two evaluations: each chart has the numbers of the reports in all its
   assertMatch(accuracy["text/plain"], /easy +50\.0 % +100\.0 %/);
   assertStringIncludes(accuracy["image/svg+xml"] as string, "easy, fine-tuned: 100.0 %");
   assertMatch(textOf(errorsChart(runs)), /unknown column +2 +1$/);
-  assertMatch(textOf(latencyChart(runs[0])), /median 250 ms/);
+  assertMatch(textOf(latencyChart(runs)), /base: median 250 ms\n.*\nfine-tuned: median 250 ms/);
   assertStringIncludes(textOf(componentsChart(runs)), "does not score the parts");
-  for (const chart of [accuracyChart(runs), errorsChart(runs), latencyChart(runs[0])]) {
+  const parts = { all: { precision: 1, recall: 0.5, f1: 2 / 3 }, groups: {} };
+  const withParts = runs.map((run) => {
+    const components = { select: parts, where: parts };
+    return { ...run, report: { ...run.report, components } as unknown as EvalRun["report"] };
+  });
+  const charts = [accuracyChart, errorsChart, latencyChart].map((chart) => chart(runs));
+  for (const chart of [...charts, componentsChart(withParts)]) {
     assert(!/NaN|Infinity/.test(JSON.stringify(bundleOf(chart))));
+    const drawn = await drawChart(chart);
+    const bars = marksIn(drawn, "mark-rect");
+    assertEquals(bars.length, drawnIn(bundleOf(chart)["image/svg+xml"] as string));
+    assert(bars.length > 1);
+    assertEquals(wordsOf(drawn, "role-legend-label"), ["base", "fine-tuned"]);
   }
 });
 

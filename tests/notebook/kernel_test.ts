@@ -43,6 +43,19 @@ Deno.test("a live display shows once, then updates in place, not too often, and 
   assertEquals(new Set(sent.map(({ id }) => id)).size, 1);
 });
 
+Deno.test("a live display keeps its order where nobody waits for it", async () => {
+  const sent: string[] = [];
+  const delays = [20, 0];
+  const send = async (bundle: MimeBundle, { update }: DisplayTarget) => {
+    await new Promise((resolve) => setTimeout(resolve, delays.shift()));
+    sent.push(`${bundle["text/plain"]} ${update}`);
+  };
+  const display = liveDisplay({ send });
+  display.update(() => text("first"));
+  await display.finish(text("last"));
+  assertEquals(sent, ["first false", "last true"]);
+});
+
 Deno.test("outside of a notebook nothing is sent and nothing fails", async () => {
   await sendToCell({ "text/plain": "x" }, { id: "1", update: false, last: true });
 });

@@ -93,7 +93,7 @@ async def interrupt(path: str) -> None:
             await manager.interrupt_kernel()
 
     stopped = await session.run(cells[at], stop_after_steps)
-    alive = await session.run("[notebook.device.liveBytes, 6 * 7].join()", None)
+    alive = await session.run("[notebook.device.heldBytes, 6 * 7].join()", None)
     resumed = await session.run(cells[at].replace("resume: false", "resume: true"), None)
     facts = await session.run("JSON.stringify([result.resumedAt, result.end.step])", None)
     print(json.dumps({

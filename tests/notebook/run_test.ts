@@ -3,12 +3,24 @@
  * default. Needs Python with venv and pip, and a package index.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { ROOT } from "../cli/support.ts";
-import { installJupyter, type Jupyter, type NotebookCell, type NotebookFile } from "./jupyter.ts";
-
-const VEGA = "application/vnd.vegalite.v5+json";
-const NAMES = ["01_finetune_text2sql", "02_validate_setup", "03_analyse_results"] as const;
+import { installJupyter, type Jupyter } from "./jupyter.ts";
+import {
+  assertAllShown,
+  type Bundle,
+  cellWith,
+  chartOf,
+  codeOf,
+  linesIn,
+  NAMES,
+  type NotebookFile,
+  notebookPath,
+  plain,
+  readNotebook,
+  shownBy,
+  textOf,
+} from "./notebook_file.ts";
 
 const installed = await installJupyter();
 if (typeof installed !== "string") {
@@ -22,13 +34,6 @@ function jupyterTest(name: string, fn: (jupyter: Jupyter) => Promise<void>): voi
     ignore: missing,
     fn: () => missing ? undefined : fn(installed),
   });
-}
-
-const textOf = (text: string | readonly string[] | undefined) =>
-  text === undefined ? "" : typeof text === "string" ? text : text.join("");
-
-async function readNotebook(path: string): Promise<NotebookFile> {
-  return JSON.parse(await Deno.readTextFile(path));
 }
 
 /** A copy of a notebook that does less: what it has of each text in `changes` is replaced. */
@@ -57,51 +62,39 @@ async function shortened(
 
 const FAST = { "FAST_DEV = false": "FAST_DEV = true" };
 
+/** The most that the notebooks may take together in the short form of these tests, in minutes. */
+const MOST_MINUTES = 8;
+
+/** Minutes that each file took. */
+const taken = new Map<string, number>();
+
 async function execute(jupyter: Jupyter, path: string): Promise<NotebookFile> {
   const out = path.replace(/\.ipynb$/, ".out.ipynb");
+  const started = performance.now();
   await jupyter.run("execute", path, out);
+  taken.set(basename(path), (performance.now() - started) / 60_000);
   return await readNotebook(out);
 }
 
-const codeOf = ({ cells }: NotebookFile) => cells.filter(({ cell_type }) => cell_type === "code");
-
-/** The bundles that a cell shows; no cell may show an error, or stay blank in what it shows. */
-function shownBy(cell: NotebookCell): Readonly<Record<string, unknown>>[] {
-  return (cell.outputs ?? []).map((output) => {
-    const about = textOf(cell.source).slice(-80);
-    assert(output.output_type !== "error", `${about}: ${output.ename}: ${output.evalue}`);
-    assert(output.output_type !== "stream", `${about} printed ${textOf(output.text)}`);
-    const text = textOf(output.data!["text/plain"] as string);
-    assert(text.trim() !== "", `${about} shows nothing as text`);
-    assert(Object.keys(output.data!).length > 0);
-    return output.data!;
-  });
-}
-
 /** Losses that a chart's specification has. */
-function lossesOf(bundle: Readonly<Record<string, unknown>>): number[] {
-  const { data } = bundle[VEGA] as { data: { values: { name: string; y: number }[] } };
-  return data.values.filter(({ name }) => name !== "validation").map(({ y }) => y);
+function lossesOf(bundle: Bundle): number[] {
+  const { spec, svg } = chartOf(bundle);
+  const losses = spec.data!.values.filter(({ name }) => name !== "validation");
+  assertEquals(linesIn(svg)[0], losses.length, "the SVG has other points than the spec");
+  return losses.map(({ y }) => y as number);
 }
 
-function cellWith(file: NotebookFile, text: string, nth = 0): NotebookCell {
-  const found = codeOf(file).filter(({ source }) => textOf(source).includes(text))[nth];
-  assert(found !== undefined, `no cell has ${text}`);
-  return found;
-}
-
-/** Every cell that ends in show() did show something. */
-function assertAllShown(file: NotebookFile): void {
-  for (const cell of codeOf(file)) {
-    const count = shownBy(cell).length;
-    const wanted = textOf(cell.source).split(/await show\(/).length - 1;
-    assert(count >= wanted, `${textOf(cell.source)} shows ${count}, not ${wanted}`);
-  }
+/** The last quarter of losses is a tenth lower than the first. */
+function assertFell(losses: readonly number[]): void {
+  const some = Math.ceil(losses.length / 4);
+  const mean = (part: readonly number[]) => part.reduce((a, b) => a + b) / part.length;
+  const [first, last] = [mean(losses.slice(0, some)), mean(losses.slice(-some))];
+  assert(last < 0.9 * first, `the loss went from ${first} to ${last}`);
 }
 
 Deno.test("notebooks: committed without outputs, for the Deno kernel, importing only src/mod.ts", async () => {
   for (const name of NAMES) {
-    const file = await readNotebook(join(ROOT, "notebooks", `${name}.ipynb`));
+    const file = await readNotebook(notebookPath(name));
     assertEquals((file.metadata.kernelspec as { name: string }).name, "deno");
     for (const cell of codeOf(file)) {
       assertEquals(cell.outputs, []);
@@ -118,21 +111,12 @@ Deno.test("notebooks: committed without outputs, for the Deno kernel, importing 
   }
 });
 
-Deno.test("notebooks: the walkthrough has the cells of the first, with outputs", async () => {
-  const [first, rendered] = await Promise.all(
-    [NAMES[0], "walkthrough"].map((name) => readNotebook(join(ROOT, "notebooks", `${name}.ipynb`))),
-  );
-  const sources = ({ cells }: NotebookFile) => cells.map(({ source }) => textOf(source));
-  assertEquals(sources(rendered), sources(first), "run deno task notebook --render");
-  assertAllShown(rendered);
-});
-
 Deno.test("notebooks: the cells of each are right TypeScript", async () => {
   const folder = await Deno.makeTempDir({ dir: join(ROOT, "notebooks"), prefix: ".check-" });
   try {
     const files: string[] = [];
     for (const name of NAMES) {
-      const file = await readNotebook(join(ROOT, "notebooks", `${name}.ipynb`));
+      const file = await readNotebook(notebookPath(name));
       const code = codeOf(file).map(({ source }) => textOf(source)).join("\n")
         .replace("../src/mod.ts", "../../src/mod.ts");
       files.push(join(folder, `${name}.ts`));
@@ -160,17 +144,26 @@ jupyterTest(
     assertAllShown(run);
     for (const nth of [0, 1]) {
       const [progress, plot, summary] = shownBy(cellWith(run, "trainLive(notebook", nth));
-      assertMatch(textOf(progress["text/plain"] as string), /^step 20\/20 █+ done/);
-      assertMatch(textOf(plot["image/svg+xml"] as string), /<polyline/);
-      assertMatch(textOf(summary["text/html"] as string), /GPU memory/);
+      assertMatch(plain(progress), /^step 20\/20 █+ done/);
+      assertMatch(textOf(summary["text/html"]), /GPU memory/);
       const losses = lossesOf(plot);
       assertEquals(losses.length, 20);
-      const mean = (some: readonly number[]) => some.reduce((a, b) => a + b) / some.length;
-      const [first, last] = [mean(losses.slice(0, 5)), mean(losses.slice(-5))];
-      assert(last < 0.9 * first, `the loss went from ${first} to ${last}`);
-      const [bytes] = shownBy(cellWith(run, "device.liveBytes", nth));
-      assertEquals(textOf(bytes["text/plain"] as string), "0 bytes");
-      assertEquals(shownBy(cellWith(run, "path: result.path", nth)).length, 1);
+      assertFell(losses);
+      chartOf(shownBy(cellWith(run, "lengthChart(records", nth))[0]);
+      const [bytes] = shownBy(cellWith(run, "device.heldBytes", nth));
+      assertEquals(plain(bytes), "0 bytes");
+      const shownOnce = (call: string) => {
+        const shown = shownBy(cellWith(run, call, nth));
+        assertEquals(shown.length, 1, `${call} shows ${shown.length} outputs`);
+        return plain(shown[0]);
+      };
+      for (const call of ["const untrained = await askModel(", "const trained = await askModel("]) {
+        assertMatch(shownOnce(call), /[0-3] of 3 right, [0-3] run; /);
+      }
+      assertMatch(
+        shownOnce("scoreDemo("),
+        /before training +\d+ of 30 .*\nafter training +\d+ of 30 /,
+      );
     }
     const outputs = join(jupyter.folder, "outputs/notebook");
     for (const name of ["adapters/adapter_model.safetensors", "metrics.json", "run_meta.json"]) {
@@ -189,7 +182,7 @@ jupyterTest(
     const { ename, evalue } = told.stopped.shown.at(-1);
     assertEquals(ename, "AbortError");
     const [, step] = /^Interrupted after step (\d+): .*step-\1 has all that/.exec(evalue)!;
-    assertMatch(told.alive.shown[0].data["text/plain"], /0,42/);
+    assertMatch(told.alive.shown[0].data["text/plain"], /\b0,42/);
     assertEquals(told.resumed.status, "ok");
     assertMatch(told.facts.shown[0].data["text/plain"], new RegExp(`\\[${step},20\\]`));
   },
@@ -199,28 +192,45 @@ jupyterTest("notebook 02: six checks pass, each with what was found", async (jup
   const run = await execute(jupyter, join(jupyter.folder, "notebooks", `${NAMES[1]}.ipynb`));
   assertAllShown(run);
   const [checks] = shownBy(cellWith(run, "validateSetup(notebook"));
-  const text = textOf(checks["text/plain"] as string);
+  const text = plain(checks);
   assertEquals(text.match(/✓ pass/g)?.length, 6, text);
   const losses = lossesOf(shownBy(cellWith(run, "lossChart("))[0]);
   assertEquals(losses.length, 20);
+  assertFell(losses);
   const [verdict] = shownBy(cellWith(run, "requirePassed("));
-  assertEquals(textOf(verdict["text/plain"] as string), "Ready for the long run.");
+  assertEquals(plain(verdict), "Ready for the long run.");
 });
+
+/** Steps of each run in the short form of notebook 03. */
+const STEPS = 20;
 
 jupyterTest("notebook 03: tables and charts of the embedded evaluation", async (jupyter) => {
   const whole = `demoAnalysis(notebook, "../outputs/analysis")`;
-  const short = whole.replace(")", ", { steps: 8, questions: 16 })");
+  const short = whole.replace(")", `, { steps: ${STEPS}, questions: 16 })`);
   const run = await execute(jupyter, await shortened(jupyter, NAMES[2], { [whole]: short }));
   assertAllShown(run);
-  for (const name of ["accuracyChart", "componentsChart", "latencyChart", "lossCurves"]) {
-    const [chart] = shownBy(cellWith(run, `show(${name === "lossCurves" ? "await " : ""}${name}(`));
-    assert(VEGA in chart && "image/svg+xml" in chart, name);
+  const charts = ["accuracyChart", "componentsChart", "errorsChart", "latencyChart"];
+  for (const name of charts) chartOf(shownBy(cellWith(run, `show(${name}(`))[0]);
+  const { spec, svg } = chartOf(shownBy(cellWith(run, "await lossCurves("))[0]);
+  assertEquals(linesIn(svg), [STEPS, STEPS]);
+  for (const rank of ["rank 4", "rank 16"]) {
+    const losses = spec.data!.values.filter(({ name }) => name === rank).map(({ y }) => Number(y));
+    assertEquals(losses.length, STEPS);
+    assertFell(losses);
   }
   const [table] = shownBy(cellWith(run, "arrowTable("));
-  assertMatch(textOf(table["text/html"] as string), /8 of 32 rows[\s\S]*<table/);
+  assertMatch(textOf(table["text/html"]), /8 of 32 rows[\s\S]*<table/);
   for (const name of ["eval-base", "eval-tuned"]) {
     await Deno.stat(join(jupyter.folder, "outputs/analysis", name, "report.html"));
   }
+});
+
+jupyterTest(`the three notebooks took less than ${MOST_MINUTES} minutes together`, () => {
+  const told = Array.from(taken, ([name, minutes]) => `${name}: ${minutes.toFixed(1)}`).join(", ");
+  assertEquals(taken.size, NAMES.length, `not all of them ran: ${told}`);
+  const minutes = taken.values().reduce((sum, each) => sum + each, 0);
+  assert(minutes < MOST_MINUTES, `minutes: ${told}`);
+  return Promise.resolve();
 });
 
 jupyterTest("an error in a cell ends the run with its message", async (jupyter) => {

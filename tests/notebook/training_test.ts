@@ -1,46 +1,18 @@
 /**
  * Notebook functions that need the GPU, without Jupyter: what they show goes to a list.
  */
-import {
-  assert,
-  assertEquals,
-  assertMatch,
-  assertRejects,
-  assertStringIncludes,
-} from "@std/assert";
-import { demoDatabase } from "../../src/data/demo.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { TrainingError } from "../../src/errors.ts";
-import { askModel } from "../../src/notebook/ask.ts";
 import { filesTable } from "../../src/notebook/files_view.ts";
 import { interrupt } from "../../src/notebook/kernel.ts";
 import { environmentView, Notebook } from "../../src/notebook/notebook.ts";
 import { planView } from "../../src/notebook/plan_view.ts";
 import { notebookSettings, type RunSettings } from "../../src/notebook/settings.ts";
 import { trainLive } from "../../src/notebook/train_live.ts";
-import { validateSetup } from "../../src/notebook/validate.ts";
-import { requirePassed } from "../../src/notebook/check_list.ts";
-import { bundleOf, type MimeBundle, type View } from "../../src/notebook/view.ts";
-import { openDatabase } from "../../src/sql/sandbox.ts";
-import type { TrainConfig } from "../../src/train/config.ts";
+import { bundleOf, type MimeBundle } from "../../src/notebook/view.ts";
 import { testDevice } from "../ops/harness.ts";
-import { gpuTest, type TempFolder, tempFolder, tinyOptions } from "../train/support.ts";
-
-const textOf = (shown: View) => bundleOf(shown)["text/plain"];
-
-function recorder() {
-  const texts: string[] = [];
-  return {
-    texts,
-    send: (bundle: MimeBundle) => Promise.resolve(void texts.push(bundle["text/plain"])),
-  };
-}
-
-async function tinySettings(
-  folder: TempFolder,
-  options: Partial<TrainConfig> = {},
-): Promise<RunSettings> {
-  return await notebookSettings(await tinyOptions(folder, { max_steps: 4, ...options }));
-}
+import { gpuTest, tempFolder } from "../train/support.ts";
+import { recorder, textOf, tinySettings } from "./support.ts";
 
 Deno.test("settings: fastDev limits what is not lower, and the built-in model needs nothing", async () => {
   using folder = tempFolder();
@@ -77,6 +49,34 @@ gpuTest(
   },
 );
 
+gpuTest("the plan is good or bad only against a limit that is known", async (folder) => {
+  const device = await testDevice();
+  // As a GPU of its own memory, which does not tell how much it has.
+  const hardware = new Proxy(device, {
+    get(target, name) {
+      if (name === "info") return { ...target.info, software: false };
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const settings = await tinySettings(folder);
+  const { config } = settings;
+  const limited = (gpu_memory_limit: string) => ({
+    ...settings,
+    config: { ...config, gpu_memory_limit },
+  });
+  const shown = async (present: RunSettings) =>
+    bundleOf(await planView(new Notebook(hardware), present));
+  const none = await shown(settings);
+  assertMatch(none["text/plain"], /In all +[\d.]+ KiB\nLimit +no limit known/);
+  const inAll = (bundle: MimeBundle) =>
+    /In all<\/td>(.*?)<\/tr>/.exec(bundle["text/html"] as string)![1];
+  const colours = [none, await shown(limited("1GiB")), await shown(limited("1KiB"))]
+    .map((bundle) => /color:#\w+/.exec(inAll(bundle))?.[0]);
+  assertEquals(colours[0], undefined);
+  assertEquals(new Set(colours).size, 3, String(colours));
+});
+
 gpuTest(
   "training in a cell: progress, plot, result, and the GPU free afterwards, twice",
   async (folder) => {
@@ -90,7 +90,7 @@ gpuTest(
       assertMatch(textOf(result), /Steps +4\nLoss +\d/);
       assert(texts.some((text) => /^step 4\/4 █+ done/.test(text)), texts.join("\n"));
       assertMatch(texts.at(-1)!, /^Loss\ntraining: /);
-      assertEquals(notebook.device.liveBytes, 0);
+      assertEquals(notebook.device.heldBytes, 0);
     }
     const files = textOf(await filesTable(folder("run")));
     assertMatch(files, /adapters\/adapter_model\.safetensors +[\d.]+ KiB +the adapter's weights/);
@@ -108,7 +108,7 @@ gpuTest(
     const error = await assertRejects(() => stopped, DOMException);
     assertEquals(error.name, "AbortError");
     assertMatch(error.message, /^Interrupted after step 2: .*step-2 has all .* with resume: true$/);
-    assertEquals(notebook.device.liveBytes, 0);
+    assertEquals(notebook.device.heldBytes, 0);
     const resumed = await trainLive(notebook, settings, { resume: true });
     assertEquals([resumed.resumedAt, resumed.end.step], [2, 4]);
     assertEquals(resumed.steps.map(({ step }) => step), [1, 2, 3, 4]);
@@ -125,57 +125,5 @@ gpuTest("a run that fails leaves no memory behind and its own error", async (fol
   const failed = trainLive(notebook, settings, { send, onEvent });
   await assertRejects(() => failed, TrainingError, "the loss is NaN");
   assert(texts.some((text) => /^step 1\/4 .* failed/.test(text)), texts.join("\n"));
-  assertEquals(notebook.device.liveBytes, 0);
+  assertEquals(notebook.device.heldBytes, 0);
 });
-
-gpuTest("questions to a model: SQL that cannot run is an answer with an error", async (folder) => {
-  const notebook = new Notebook(await testDevice());
-  const settings = await tinySettings(folder);
-  using database = await openDatabase({ ddl: demoDatabase("retail") });
-  const asked = { questions: ["How many?", "Which?"], database, path: null, maxNewTokens: 3 };
-  const shown = await askModel(notebook, settings, asked);
-  assertEquals(shown.answers.map(({ question }) => question), ["How many?", "Which?"]);
-  assert(shown.answers.every(({ error, result }) => error !== null || result !== null));
-  assertMatch(textOf(shown), /^question +SQL +result\n[\s\S]*\d of 2 run; /);
-  assertEquals(notebook.device.liveBytes, 0);
-});
-
-gpuTest("the check before a run: all parts pass", async (folder) => {
-  const notebook = new Notebook(await testDevice());
-  const { texts, send } = recorder();
-  const settings = await tinySettings(folder);
-  const { checks, passed, steps } = await validateSetup(notebook, settings, { steps: 10, send });
-  assertEquals(checks.map(({ name, state }) => `${name} ${state}`), [
-    "Data pass",
-    "Model pass",
-    "Training pass",
-    "Checkpoint pass",
-    "Inference pass",
-    "GPU memory pass",
-  ], JSON.stringify(checks));
-  assertEquals([passed, steps.length], [true, 10]);
-  assertMatch(texts.at(-1)!, /All 6 checks passed after/);
-  requirePassed(checks);
-});
-
-gpuTest(
-  "the check before a run: the first that fails has a remedy, the others are left out",
-  async (folder) => {
-    const notebook = new Notebook(await testDevice());
-    const { texts, send } = recorder();
-    const settings = await tinySettings(folder, { learning_rate: 0 });
-    const { checks, passed } = await validateSetup(notebook, settings, { steps: 5, send });
-    assertEquals(passed, false);
-    assertEquals(checks.map(({ state }) => state), [
-      ...["pass", "pass", "fail"],
-      ...["skipped", "skipped", "skipped"],
-    ]);
-    assertStringIncludes(checks[2].detail, "does not fall");
-    assertStringIncludes(texts.at(-1)!, "What to do: lower learning_rate");
-    const error = await assertRejects(
-      () => Promise.try(() => requirePassed(checks)),
-      TrainingError,
-    );
-    assertStringIncludes(error.message, "2 of 6 checks passed; Training: ");
-  },
-);

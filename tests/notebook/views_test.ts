@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { demoSplits } from "../../src/data/demo.ts";
 import { escapeHtml } from "../../src/eval/report/svg.ts";
-import { lengthChart, recordsTable, tokenView } from "../../src/notebook/data_view.ts";
+import { lengthChart, recordsTable, recordText, tokenView } from "../../src/notebook/data_view.ts";
 import { lineChart } from "../../src/notebook/line_chart.ts";
 import { progressView } from "../../src/notebook/progress_view.ts";
 import { tableView } from "../../src/notebook/table.ts";
 import { bundleOf, type View } from "../../src/notebook/view.ts";
+import { type TokenizedExample, tokenizeRecord } from "../../src/text/example.ts";
 import { encodeAnswered } from "../../src/text/prompt.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { TOKENIZER } from "../train/tiny.ts";
@@ -91,9 +92,15 @@ Deno.test("progress: before the first step, and in the middle", () => {
     secondsLeft: 90,
     gpuBytes: 1024,
   } as const;
-  assertMatch(textOf(progressView({ step: null, lastEval: null, doing: "x" })), /^starting ░+ x$/);
-  const shown = progressView({ step, lastEval: null, doing: "training" });
+  const before = { step: null, lastEval: null, peakBytes: 0 };
+  assertMatch(textOf(progressView({ ...before, doing: "x" })), /^starting ░+ x$/);
+  const loading = progressView({ ...before, doing: "loading", share: 0.5, notes: ["a <b>", "c"] });
+  assertEquals(textOf(loading), `starting ${"█".repeat(12)}${"░".repeat(12)} loading\na <b>\nc`);
+  assertStringIncludes(htmlOf(loading), "a &lt;b&gt;</div>");
+  const peakBytes = 3 * 2 ** 20;
+  const shown = progressView({ step, lastEval: null, doing: "training", peakBytes });
   assertMatch(textOf(shown), /^step 5\/20 ██████░{18} training\nloss 1\.2500 .*left 1m 30s$/);
+  assertMatch(textOf(shown), /GPU memory at the peak 3\.0 MiB/);
   assertStringIncludes(htmlOf(shown), "width:25.0%");
 });
 
@@ -111,6 +118,21 @@ Deno.test("records and their lengths, against what a record may have", async () 
   assertStringIncludes(chart["text/plain"], `${over} of 20 have more than max_seq_length ${limit}`);
 });
 
+Deno.test("of many records, 5,000 are counted, and the chart says so", async () => {
+  const tokenizer = await loadTokenizer(TOKENIZER);
+  const short = { id: "s", instruction: "a", input: "", output: "b" };
+  const long = { ...short, output: "b c d e f g h i j k l m n o p q r s t u v w x y z ".repeat(3) };
+  const records = Array.from({ length: 12_000 }, (_, i) => i < 6000 ? short : long);
+  const chart = bundleOf(lengthChart(records, tokenizer, { maxSeqLength: 60 }));
+  assertMatch(chart["text/plain"], /^Tokens of a record, 5000 of 12000 records\n/);
+  assertMatch(chart["text/plain"], /2500 of 5000 have more than max_seq_length 60/);
+  assertEquals(
+    (chart[VEGA] as { title: { text: string } }).title.text.slice(-21),
+    "5000 of 12000 records",
+  );
+  assert(JSON.stringify(chart[VEGA]).length < 5000, "the spec has one object for each record");
+});
+
 Deno.test("the token view has every token, and what is learned apart", async () => {
   const tokenizer = await loadTokenizer(TOKENIZER);
   const record = { ...RECORDS[0], output: "SELECT '日本' FROM a < b" };
@@ -122,4 +144,28 @@ Deno.test("the token view has every token, and what is learned apart", async () 
   assertStringIncludes(plain, escapeHtml(`${record.output}</s>`));
   const all = htmlOf(tokenView(record, tokenizer, { completionOnly: false }));
   assertEquals(all.match(/, learned"/g)?.length, ids.length - 1);
+});
+
+Deno.test("records that are texts: table, lengths, text and tokens, all of them learned", async () => {
+  const tokenizer = await loadTokenizer(TOKENIZER);
+  const texts = ["SELECT 1", "a longer <text> about birds"].map((text, i) => ({
+    id: `t${i}`,
+    text,
+  }));
+  assertMatch(
+    textOf(recordsTable(texts)),
+    /^2 of 2 records\nid +text\nt0 +SELECT 1\nt1 +a longer <text> about birds$/,
+  );
+  const mixed = textOf(recordsTable([texts[0], RECORDS[0]]));
+  assertMatch(mixed, /^2 of 2 records\nid +input +output\nt0 +SELECT 1\ndemo-train-1 /);
+  const { ids } = tokenizeRecord(texts[1], tokenizer, { maxSeqLength: 512 }) as TokenizedExample;
+  const chart = textOf(lengthChart(texts, tokenizer, { maxSeqLength: ids.length - 1 }));
+  assertStringIncludes(chart, `longest ${ids.length}; 1 of 2 have more`);
+  const html = htmlOf(tokenView(texts[1], tokenizer));
+  assertEquals(html.match(/<span title=/g)?.length, ids.length);
+  assertEquals(html.match(/, learned"/g)?.length, ids.length - 1);
+  assertEquals(recordText(texts[1], tokenizer), texts[1].text);
+  const whole = recordText(RECORDS[0], tokenizer, { style: "alpaca" });
+  assertStringIncludes(whole, RECORDS[0].instruction);
+  assert(whole.endsWith(RECORDS[0].output));
 });

@@ -25,7 +25,7 @@ import {
   WRONG_RESULT,
 } from "../executor.ts";
 import type { LoadedQuestion } from "../questions.ts";
-import { equalResults } from "../results.ts";
+import { equalResults, type Row } from "../results.ts";
 import { partialScores } from "./parts.ts";
 import { kindOf, KINDS, normaliseSql } from "./sql_text.ts";
 
@@ -104,13 +104,24 @@ async function onDatabase(
   if (outcome.rows === null) return { fault: outcome.fault, exec: false, ...judged };
   try {
     const expected = await runGold(database, gold, { timeoutMs });
-    const ordered = /\border\s+by\b/i.test(gold);
-    const right = !outcome.truncated && equalResults(expected, outcome.rows, { ordered });
+    const right = sameRows(outcome, { gold, expected });
     return { fault: right ? null : WRONG_RESULT, exec: right, ...judged };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return { fault: goldFailed(error), exec: null, ...judged };
   }
+}
+
+/**
+ * Whether a result that was read with `integers: "bigint"` is whole and has the rows that the gold query
+ * gave; their order counts where that sorts.
+ */
+export function sameRows(
+  { rows, truncated }: { readonly rows: readonly Row[]; readonly truncated: boolean },
+  { gold, expected }: { readonly gold: string; readonly expected: readonly Row[] },
+): boolean {
+  const ordered = /\border\s+by\b/i.test(gold);
+  return !truncated && equalResults(expected, rows, { ordered });
 }
 
 /** Without rows, running shows only whether the answer fits the schema. */

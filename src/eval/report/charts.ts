@@ -6,7 +6,8 @@ import type { Comparison } from "../compare.ts";
 import type { Metric, ScoredPrediction } from "../scored.ts";
 import type { Share } from "../summary.ts";
 import { duration, errorLabel, metricLabel, percent, type Report } from "./report.ts";
-import { type Bar, barChart, escapeHtml, histogram, niceStep, rowChart } from "./svg.ts";
+import { countInBins, histogramSvg } from "./histogram.ts";
+import { type Bar, barChart, escapeHtml, niceStep, rowChart } from "./svg.ts";
 
 /** What is drawn by group: the official metrics, not the three that only help to understand them. */
 const DRAWN: readonly Metric[] = ["exact", "exec"];
@@ -61,9 +62,10 @@ export function latencyChart(
 ): string | null {
   if (latency_ms === null) return null;
   const { p50, p95, count } = latency_ms;
-  const chart = histogram({
+  const values = predictions.flatMap((prediction) => prediction.latency_ms ?? []);
+  const chart = histogramSvg({
     title: "Latency",
-    values: predictions.flatMap((prediction) => prediction.latency_ms ?? []),
+    histogram: countInBins([{ name: "Answers", values }]),
     tick: duration,
     marks: [
       { value: p50, label: `median ${duration(p50)}` },

@@ -79,7 +79,7 @@ export function barChart({ title, groups, series, max, tick }: BarChart): string
         `${escapeHtml(name)}</text>`,
     );
   }
-  return frame(title, TOP + height + 26, [...legend(series), ...parts]);
+  return frame(title, TOP + height + 26, parts, series);
 }
 
 /** Bars from left to right, one below the other, such as counts of errors. */
@@ -121,58 +121,7 @@ export function rowChart({ title, groups, series, max, tick }: BarChart): string
       );
     }
   }
-  return frame(title, bottom + 22, [...(series.length > 1 ? legend(series) : []), ...parts]);
-}
-
-/** How often values fall into bins of equal width, with marks such as the median. */
-export function histogram(
-  { title, values, bins = 30, tick, marks }: {
-    readonly title: string;
-    readonly values: readonly number[];
-    readonly bins?: number;
-    readonly tick: (value: number) => string;
-    readonly marks: readonly { readonly value: number; readonly label: string }[];
-  },
-): string {
-  const height = 150;
-  const inner = WIDTH - LEFT - 40;
-  const top = values.reduce((most, value) => Math.max(most, value), 0);
-  const end = top > 0 ? niceStep(top / 5) * Math.ceil(top / niceStep(top / 5)) : 1;
-  const counts = new Array<number>(bins).fill(0);
-  for (const value of values) counts[Math.min(bins - 1, Math.floor(value / end * bins))]++;
-  const most = Math.max(1, ...counts);
-  const bottom = TOP + height;
-  const x = (value: number) => LEFT + inner * value / end;
-  const parts = axis(
-    end,
-    tick,
-    (value, text) =>
-      `<text class="tick" x="${px(x(value))}" y="${
-        bottom + 16
-      }" text-anchor="middle">${text}</text>`,
-  );
-  parts.push(`<line class="grid" x1="${LEFT}" x2="${WIDTH - 40}" y1="${bottom}" y2="${bottom}"/>`);
-  for (const [bin, count] of counts.entries()) {
-    if (count === 0) continue;
-    const size = Math.max(1.5, height * count / most);
-    const from = bin * end / bins;
-    parts.push(
-      `<g><title>${escapeHtml(`${tick(from)} to ${tick(from + end / bins)}: ${count}`)}</title>` +
-        `<rect class="s0" x="${px(x(from) + 0.5)}" y="${px(bottom - size)}" ` +
-        `width="${px(inner / bins - 1)}" height="${px(size)}" rx="1"/></g>`,
-    );
-  }
-  for (const [index, { value, label }] of marks.entries()) {
-    const side = x(value) > WIDTH * 0.75 ? "end" : "start";
-    parts.push(
-      `<line class="mark" x1="${px(x(value))}" x2="${px(x(value))}" y1="${
-        TOP - 8
-      }" y2="${bottom}"/>` +
-        `<text class="value" x="${px(x(value) + (side === "end" ? -4 : 4))}" ` +
-        `y="${TOP + 2 + 14 * index}" text-anchor="${side}">${escapeHtml(label)}</text>`,
-    );
-  }
-  return frame(title, bottom + 24, parts);
+  return frame(title, bottom + 22, parts, series.length > 1 ? series : []);
 }
 
 /** The first of 1, 2, 5, 10, … (also below one) that is not less than `value`. */
@@ -202,21 +151,35 @@ function whisker({ low, high }: Bar, at: (value: number) => { x: number; y: numb
   return `<path class="whisker" d="${end(from)}${end(to)}M${px(to.x)} ${px(to.y)}V${px(from.y)}"/>`;
 }
 
-/** The names of the series with their colours. */
-export function legend(series: readonly string[]): string[] {
-  let x = LEFT;
-  return series.map((name, index) => {
-    const at = x;
-    x += 34 + name.length * 7;
-    return `<rect class="s${index}" x="${at}" y="6" width="11" height="11" rx="2"/>` +
-      `<text class="legend" x="${at + 16}" y="16">${escapeHtml(name)}</text>`;
+/** Where names of series stand: the height of a line of them, their characters' width, and their swatch. */
+const LEGEND = { line: 18, character: 7, swatch: 34, longest: 80 } as const;
+
+/** The names of the series with their colours, in as many lines as they need; charts have space for one. */
+function legend(series: readonly string[]): { readonly parts: string[]; readonly extra: number } {
+  let [x, line] = [LEFT, 0];
+  const parts = series.map((name, index) => {
+    const text = name.length > LEGEND.longest ? `${name.slice(0, LEGEND.longest - 1)}…` : name;
+    const width = LEGEND.swatch + text.length * LEGEND.character;
+    if (x > LEFT && x + width > WIDTH) [x, line] = [LEFT, line + 1];
+    const at = x, y = LEGEND.line * line;
+    x += width;
+    return `<rect class="s${index}" x="${at}" y="${y + 6}" width="11" height="11" rx="2"/>` +
+      `<text class="legend" x="${at + 16}" y="${y + 16}">${escapeHtml(text)}</text>`;
   });
+  return { parts, extra: LEGEND.line * line };
 }
 
-/** The chart around its parts. */
-export function frame(title: string, height: number, parts: readonly string[]): string {
-  return `<svg viewBox="0 0 ${WIDTH} ${px(height)}" role="img" aria-label="${escapeHtml(title)}">` +
-    `${parts.join("\n")}</svg>`;
+/** The chart around its parts, below the names of its series. */
+export function frame(
+  title: string,
+  height: number,
+  parts: readonly string[],
+  series: readonly string[] = [],
+): string {
+  const { parts: names, extra } = legend(series);
+  const drawn = extra === 0 ? parts : [`<g transform="translate(0 ${extra})">`, ...parts, "</g>"];
+  return `<svg viewBox="0 0 ${WIDTH} ${px(height + extra)}" role="img" ` +
+    `aria-label="${escapeHtml(title)}">${[...names, ...drawn].join("\n")}</svg>`;
 }
 
 /** A coordinate, to a tenth. */
