@@ -39,7 +39,8 @@ const LORA: ReadonlySet<string> = new Set(
 /** The usual options of a run with the values that it will have, given or by default. */
 export function configTable({ config }: RunSettings): View {
   const descriptions = new Map(
-    describeOptions().map(({ name, description }) => [name, description]),
+    // Of several sentences only the first says what it is.
+    describeOptions().map(({ name, description }) => [name, description.replace(/\. .*$/, ".")]),
   );
   const names = SHOWN.filter((name) => config.method !== "full" || !LORA.has(name));
   const { per_device_train_batch_size: size, gradient_accumulation_steps: passes } = config;

@@ -131,7 +131,7 @@ function checksOf(notebook: Notebook, settings: RunSettings, context: Context): 
           return `${records}; their tokens cannot be counted without the model`;
         }
         whole = wholeRun(planned);
-        return `${records}: ${whole.data}`;
+        return `${records}, ${whole.data}`;
       },
     },
     {

@@ -77,7 +77,7 @@ export interface WholeRun {
   readonly totalSteps: number;
   /** All tokens that it learns from, prompts included, each as often as it is seen. */
   readonly tokens: number;
-  /** What its records are, in words. */
+  /** How many tokens its records have, and which do not fit, in words. */
   readonly data: string;
   /** Planned and allowed GPU memory, in words. */
   readonly memory: string;
@@ -106,9 +106,7 @@ export function wholeRun(planned: PlannedRun): WholeRun {
   return {
     totalSteps,
     tokens: perEpoch * totalSteps / stepsPerEpoch,
-    data:
-      `${trainExamples.length} training and ${evalExamples.length} validation records to use, ` +
-      `up to ${longest} tokens; ${truncated} cut to max_seq_length ${config.max_seq_length}, ` +
+    data: `up to ${longest} tokens; ${truncated} cut to max_seq_length ${config.max_seq_length}, ` +
       `${dropped.length} left out${first ? `, the first ${first.id}: ${first.reason}` : ""}`,
     memory: `${formatBytes(plan.totalBytes)} planned for the whole run, ` +
       (limit ? `${formatBytes(limit.bytes)} there are (${limit.source})` : "no limit known"),

@@ -71,7 +71,7 @@ Deno.test("the table of the configuration has what is in effect, without a path 
   using folder = tempFolder();
   const settings = await tinySettings(folder, { base_model: join(ROOT, "data/base"), lora_r: 8 });
   const text = textOf(configTable(settings));
-  assertMatch(text, /^base_model +data\/base +Model folder/m);
+  assertMatch(text, /^base_model +data\/base +Model folder .* on the Hub\.$/m);
   assertMatch(text, /^lora_r +8 +Rank/m);
   assertMatch(text, /^learning_rate +0\.01 +Peak/m);
   assertMatch(text, /^target_modules +q_proj,down_proj/m);
