@@ -6,6 +6,7 @@ import { formatBytes, formatCount, formatDuration, formatLoss } from "../cli/for
 import type { CheckpointEvent, EndEvent, SampleEvent } from "../train/events.ts";
 import type { EvalEntry, LogEntry } from "../train/state.ts";
 import { lineChart } from "./line_chart.ts";
+import { shownPath } from "./paths.ts";
 import { factsView, tableView } from "./table.ts";
 import { bundleOf, type View, withView } from "./view.ts";
 
@@ -46,7 +47,7 @@ function summary({ metrics, path, step, stoppedEarly }: EndEvent): View {
         formatBytes(metrics.planned_gpu_bytes)
       } planned`,
     ],
-    ["Saved in", path],
+    ["Saved in", shownPath(path)],
   ]);
 }
 
