@@ -14,6 +14,9 @@ export interface MemoryLimit {
   readonly source: string;
 }
 
+/** What the process takes beside the GPU's buffers, loading Mistral-7B. */
+const HOST_BYTES = 2 ** 30;
+
 /** The limit for a run on `device`, or null where none is known. */
 export function memoryLimit(device: Device, config: TrainConfig): MemoryLimit | null {
   if (config.gpu_memory_limit !== null) {
@@ -24,30 +27,9 @@ export function memoryLimit(device: Device, config: TrainConfig): MemoryLimit | 
   if (!device.info.software || Deno.permissions.querySync(permission).state !== "granted") {
     return null;
   }
-  const free = Math.min(Deno.systemMemoryInfo().available, freeInContainer());
+  const { available } = Deno.systemMemoryInfo();
   return {
-    bytes: Math.max(0, free - HOST_BYTES),
+    bytes: Math.max(0, available - HOST_BYTES),
     source: "free memory of this machine, less 1 GiB for the process itself",
   };
-}
-
-/** What the process takes beside the GPU's buffers, loading Mistral-7B. */
-const HOST_BYTES = 2 ** 30;
-
-/** What the container that this runs in may still take: on Linux a control group (version 2). */
-function freeInContainer(): number {
-  const folder = "/sys/fs/cgroup";
-  const permission = { name: "read", path: folder } as const;
-  if (Deno.permissions.querySync(permission).state !== "granted") return Infinity;
-  try {
-    const read = (file: string) => Deno.readTextFileSync(`${folder}/${file}`);
-    // Copies of files are given up for others.
-    const [, files = "0"] = /^file (\d+)$/m.exec(read("memory.stat")) ?? [];
-    // Without a limit memory.max says "max".
-    const free = Number(read("memory.max")) - Number(read("memory.current")) + Number(files);
-    return Number.isNaN(free) ? Infinity : free;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return Infinity;
-    throw error;
-  }
 }
