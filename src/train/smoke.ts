@@ -18,8 +18,8 @@ const QUESTIONS = 60;
 /** Options of a smoke run that differ from the usual defaults. */
 export const SMOKE_DEFAULTS = {
   output_dir: "outputs/smoke",
-  max_steps: 250,
-  per_device_train_batch_size: 8,
+  max_steps: 500,
+  per_device_train_batch_size: 4,
   gradient_accumulation_steps: 1,
   gradient_checkpointing: false,
   learning_rate: 3e-3,
