@@ -3,7 +3,12 @@
  * @module
  */
 import { expectShape, type Scope, type Tensor } from "../device/tensor.ts";
-import { multiplyByWeight, multiplyByWeightTransposed, multiplyTransposed } from "./matmul.ts";
+import {
+  multiplyByWeight,
+  multiplyByWeightTransposed,
+  multiplyTransposed,
+  SharedRows,
+} from "./matmul.ts";
 import { applyDropout, type Dropout } from "./noise.ts";
 import type { Tape } from "./tape.ts";
 import type { DenseWeight, Weight } from "./weight.ts";
@@ -55,17 +60,21 @@ export function linear(
   const y = tape.output([rows, weight.rows], weight.name);
   if (residual) expectShape(`${weight.name} residual`, residual, y.shape);
   const wanted = !(isBlockResult && tape.skipsResult(y));
+  using shared = new SharedRows(device, x);
   if (wanted) {
     if (residual) device.copy(residual, y);
-    multiplyByWeight(device, { x, weight, c: y }, { accumulate: residual ? 1 : 0 });
+    multiplyByWeight(device, { x: shared, weight, c: y }, { accumulate: residual ? 1 : 0 });
   }
   const inputs = [x, ...(residual ? [residual] : []), ...trainableParts(weight)];
-  const backward = (dy: Tensor) => {
-    if (residual) tape.accumulate(residual, dy);
+  const backward = (dy: SharedRows) => {
+    if (residual) tape.accumulate(residual, dy.x);
     backwardThroughWeight(tape, x, weight, dy);
   };
   if (!lora) {
-    tape.record(y, inputs, backward);
+    tape.record(y, inputs, (dy) => {
+      using rows = new SharedRows(device, dy);
+      backward(rows);
+    });
     return y;
   }
   expectShape(`${weight.name} lora_A`, lora.a, [lora.rank, weight.columns]);
@@ -73,25 +82,29 @@ export function linear(
   const a = asWeight(lora.a, "lora_A"), b = asWeight(lora.b, "lora_B");
   const dropout = lora.dropout && { ...lora.dropout, begin: tape.firstRow * weight.columns };
   const hidden = tape.output([rows, lora.rank], `${weight.name} lora hidden`);
-  {
+  if (dropout) {
     using scope = device.scope("lora input");
-    const input = loraInput(scope, x, dropout);
-    multiplyByWeight(device, { x: input, weight: a, c: hidden });
-  }
+    multiplyByWeight(device, { x: loraInput(scope, x, dropout), weight: a, c: hidden });
+  } else multiplyByWeight(device, { x: shared, weight: a, c: hidden });
   if (wanted) {
     const operands = { x: hidden, weight: b, c: y };
     multiplyByWeight(device, operands, { alpha: lora.scaling, accumulate: 1 });
   }
   tape.record(y, [...inputs, lora.a, lora.b], (dy) => {
-    backward(dy);
     using scope = device.scope("lora backward");
+    const dHidden = scope.empty(hidden.shape);
+    {
+      using rows = new SharedRows(device, dy);
+      backward(rows);
+      multiplyByWeightTransposed(device, { x: rows, weight: b, c: dHidden }, {
+        alpha: lora.scaling,
+      });
+    }
     const dB = tape.gradientTarget(lora.b);
     if (dB) {
       const operands = { a: dy, b: hidden, c: dB.tensor };
       multiplyTransposed(device, operands, { alpha: lora.scaling, accumulate: dB.accumulate });
     }
-    const dHidden = scope.empty(hidden.shape);
-    multiplyByWeightTransposed(device, { x: dy, weight: b, c: dHidden }, { alpha: lora.scaling });
     const dA = tape.gradientTarget(lora.a);
     if (dA) {
       // The masked input is made again rather than kept.
@@ -113,7 +126,7 @@ export function linear(
 }
 
 /** Gradients of `x` and of a trainable weight from `y = x · Wᵀ`. */
-function backwardThroughWeight(tape: Tape, x: Tensor, weight: Weight, dy: Tensor): void {
+function backwardThroughWeight(tape: Tape, x: Tensor, weight: Weight, dy: SharedRows): void {
   const { device } = tape;
   const dx = tape.gradientTarget(x);
   if (dx) {
@@ -124,7 +137,7 @@ function backwardThroughWeight(tape: Tape, x: Tensor, weight: Weight, dy: Tensor
   for (const { values, rowBegin } of weight.parts) {
     const target = tape.gradientTarget(values);
     if (!target) continue;
-    const operands = { a: dy, aColumn: rowBegin, b: x, c: target.tensor };
+    const operands = { a: dy.x, aColumn: rowBegin, b: x, c: target.tensor };
     multiplyTransposed(device, operands, { accumulate: target.accumulate });
   }
 }

@@ -5,7 +5,7 @@
  */
 import { ShapeError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
-import { describe, expectShape, type Tensor } from "../device/tensor.ts";
+import { describe, expectShape, type Scope, type Tensor } from "../device/tensor.ts";
 import { PANEL, product, type ProductOptions, transposedProduct } from "./gemm.ts";
 import { isForFewRows, multiplyFewRows } from "./matvec.ts";
 import { type MatrixView, type PackedRows, packRows, packTransposedRows } from "./pack_rows.ts";
@@ -18,25 +18,53 @@ const MAX_PANEL_BYTES = 32 * 2 ** 20;
 /** Rows, columns and depth of a transposed product from which packing costs less than it saves. */
 const PACKING_PAYS = 64;
 
+/** Rows [N, C] that are packed once for their products with several weights, and kept until then. */
+export class SharedRows implements Disposable {
+  readonly #scope: Scope;
+  #packed: PackedRows | null = null;
+
+  constructor(device: Device, readonly x: Tensor) {
+    this.#scope = device.scope("packed rows");
+  }
+
+  /** Packed when they are first asked for. */
+  get packed(): PackedRows {
+    const [rows, depth] = this.x.shape;
+    const view = { tensor: this.x, stride: depth };
+    return this.#packed ??= packRows(this.#scope, view, { rows, depth });
+  }
+
+  [Symbol.dispose](): void {
+    this.#scope[Symbol.dispose]();
+  }
+}
+
+/** `x` itself, or the rows of it for one product, disposed of with `owner`. */
+function shared(device: Device, x: Tensor | SharedRows, owner: DisposableStack): SharedRows {
+  return x instanceof SharedRows ? x : owner.use(new SharedRows(device, x));
+}
+
 /**
  * `c[N, O] (+)= alpha · x[N, I] · Wᵀ` for `weight` [O, I]: a linear layer forward.
  * Throws {@linkcode ShapeError}.
  */
 export function multiplyByWeight(
   device: Device,
-  operands: { x: Tensor; weight: Weight; c: Tensor },
+  operands: { x: Tensor | SharedRows; weight: Weight; c: Tensor },
   options: ProductOptions = {},
 ): void {
-  const { x, weight, c } = operands;
+  const { weight, c } = operands;
+  using sharing = new DisposableStack();
+  const rows = shared(device, operands.x, sharing);
+  const { x } = rows;
   expectShape(`product with ${weight.name}`, x, [null, weight.columns]);
   expectShape(`product with ${weight.name}`, c, [x.shape[0], weight.rows]);
-  if (isForFewRows(x.shape[0], weight)) return multiplyFewRows(device, operands, options);
-  using scope = device.scope("packed rows");
-  const [rows, depth] = x.shape;
-  const a = packRows(scope, { tensor: x, stride: depth }, { rows, depth });
+  if (isForFewRows(x.shape[0], weight)) {
+    return multiplyFewRows(device, { x, weight, c }, options);
+  }
   for (const source of panelSources(weight)) {
     const place = { c, column: source.rowBegin, transposed: false };
-    multiplyInChunks(device, { a, source, ...place }, options);
+    multiplyInChunks(device, { a: rows.packed, source, ...place }, options);
   }
 }
 
@@ -46,18 +74,23 @@ export function multiplyByWeight(
  */
 export function multiplyByWeightTransposed(
   device: Device,
-  operands: { x: Tensor; weight: Weight; c: Tensor },
+  operands: { x: Tensor | SharedRows; weight: Weight; c: Tensor },
   options: ProductOptions = {},
 ): void {
-  const { x, weight, c } = operands;
+  const { weight, c } = operands;
+  using sharing = new DisposableStack();
+  const rows = shared(device, operands.x, sharing);
+  const { x } = rows;
   expectShape(`product with ${weight.name}`, x, [null, weight.rows]);
   expectShape(`product with ${weight.name}`, c, [x.shape[0], weight.columns]);
-  const [rows, stride] = x.shape;
+  const stride = x.shape[1];
   let { accumulate = 0 } = options;
   for (const source of panelSources(weight)) {
     using scope = device.scope("packed rows");
     const view = { tensor: x, stride, offset: source.rowBegin };
-    const a = packRows(scope, view, { rows, depth: source.rowCount });
+    const isWhole = source.rowCount === weight.rows;
+    const shape = { rows: x.shape[0], depth: source.rowCount };
+    const a = isWhole ? rows.packed : packRows(scope, view, shape);
     const place = { c, column: 0, transposed: true };
     multiplyInChunks(device, { a, source, ...place }, { ...options, accumulate });
     accumulate = 1; // further rows of the weight add to the same sums
