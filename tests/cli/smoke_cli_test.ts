@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { SMOKE_DEFAULTS } from "../../src/train/smoke.ts";
 import { tempFolder } from "../train/support.ts";
 import { parseEvents, runCli } from "./support.ts";
 
@@ -75,6 +76,6 @@ Deno.test("train --smoke --dry_run plans the run that --smoke would do", async (
   assertMatch(stdout, /2000 training and 32 validation examples/);
   assertEquals(namesIn(output_dir), ["data", "metrics.json", "run_meta.json"]);
   const meta = await readJson(join(output_dir, "run_meta.json"));
-  assertEquals([meta.mode, meta.total_steps], ["dry_run", 250]);
+  assertEquals([meta.mode, meta.total_steps], ["dry_run", SMOKE_DEFAULTS.max_steps]);
   assertEquals((await readJson(join(output_dir, "metrics.json"))).train_loss, null);
 });
