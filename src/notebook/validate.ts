@@ -24,6 +24,9 @@ import {
   wholeRun,
 } from "./validate_run.ts";
 
+/** A plan is right within a twentieth: it rehearses the passes with the most rows, not all. */
+const MOST_OF_PLAN = 1.05;
+
 /** What was found. */
 export interface Validation {
   readonly checks: readonly CheckResult[];
@@ -199,7 +202,9 @@ function checksOf(notebook: Notebook, settings: RunSettings, context: Context): 
         const short = second.end!.metrics.planned_gpu_bytes;
         const found = `${formatBytes(peak)} at the peak of these steps, ` +
           `${formatBytes(short)} planned for them`;
-        if (peak > short) throw new TrainingError(`It is more than planned: ${found}`);
+        if (peak > MOST_OF_PLAN * short) {
+          throw new TrainingError(`It is more than planned: ${found}`);
+        }
         notebook.drop("validation");
         const left = device.heldBytes - before;
         if (left !== 0) throw new TrainingError(`${formatBytes(left)} were not given back`);
