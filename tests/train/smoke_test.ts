@@ -5,6 +5,8 @@ import { resolveTrainConfig, type TrainConfig } from "../../src/train/config.ts"
 import { prepareSmoke, SMOKE_DEFAULTS } from "../../src/train/smoke.ts";
 import { tempFolder } from "./support.ts";
 
+const ROWS_A_STEP = SMOKE_DEFAULTS.per_device_train_batch_size;
+
 function configOf(options: Partial<TrainConfig>): TrainConfig {
   return resolveTrainConfig([
     { source: "defaults", values: SMOKE_DEFAULTS },
@@ -49,7 +51,7 @@ Deno.test("the resolved config names the files, and those that are given stay", 
   assertEquals(await Deno.realPath(config.base_model!), await Deno.realPath("data/base"));
   const train = await readRecords(config.train_path!);
   const val = await readRecords(config.val_path!);
-  assertEquals([train.length, val.length, questions.length], [160, 32, 60]);
+  assertEquals([train.length, val.length, questions.length], [20 * ROWS_A_STEP, 32, 60]);
   const asked = [train, val, questions].map((records) =>
     new Set(records.map(({ input }) => input.slice(input.lastIndexOf("\n") + 1)))
   );
@@ -71,6 +73,9 @@ Deno.test("there are as many rows and questions as the run has use for", async (
     );
     return [(await readRecords(config.train_path!)).length, questions.length];
   };
-  assertEquals(await counts({ max_steps: 3, gradient_accumulation_steps: 2 }), [48, 60]);
+  assertEquals(await counts({ max_steps: 3, gradient_accumulation_steps: 2 }), [
+    6 * ROWS_A_STEP,
+    60,
+  ]);
   assertEquals(await counts({ max_train_samples: 10, max_val_samples: 4 }), [10, 4]);
 });
