@@ -74,7 +74,8 @@ export async function ensureKernel(machine: JupyterMachine, jupyter: Jupyter): P
   const install = [machine.deno, "jupyter", "--install", "--force"];
   machine.say(`Installing the Deno kernel: ${install.join(" ")}`);
   const { stdout, stderr } = await installWith(machine, install);
-  if (await hasKernel(machine, jupyter)) return;
+  // Where Jupyter cannot list its kernels, as with some of Debian's packages, Deno's word is taken.
+  if (await hasKernel(machine, jupyter) !== false) return;
   // Deno installs into the home folder, and Jupyter may look elsewhere (JUPYTER_DATA_DIR).
   const [, folder] = / at (.*[\\/]kernels[\\/]deno)\b/.exec(`${stdout}\n${stderr}`) ?? [];
   const copy = [jupyter.program, "kernelspec", "install", "--user", "--replace", "--name", "deno"];
@@ -94,9 +95,11 @@ async function installWith(
   );
 }
 
-async function hasKernel(machine: JupyterMachine, { program }: Jupyter): Promise<boolean> {
+/** Null where Jupyter cannot tell. */
+async function hasKernel(machine: JupyterMachine, { program }: Jupyter): Promise<boolean | null> {
   const listed = await machine.run([program, "kernelspec", "list", "--json"]);
-  const deno = listed?.success ? kernelProgram(listed.stdout) : null;
+  if (!listed?.success) return null;
+  const deno = kernelProgram(listed.stdout);
   return deno !== null && await machine.exists(deno);
 }
 

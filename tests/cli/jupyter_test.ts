@@ -82,6 +82,12 @@ Deno.test("the kernel is installed where there is none, or its Deno is gone", as
   assertStringIncludes(error.message, INSTALL);
 });
 
+Deno.test("a Jupyter that cannot list its kernels gets one, and no more is asked of it", async () => {
+  const { machine, ran } = pretend({ [INSTALL]: "" });
+  await ensureKernel(machine, LAB);
+  assertEquals(ran, [LIST, INSTALL, LIST]);
+});
+
 Deno.test("a kernel that Deno put where this Jupyter does not look is copied to where it does", async () => {
   const folder = "/home/me/My Files/jupyter/kernels/deno";
   const copy = `jupyter kernelspec install --user --replace --name deno ${folder}`;
