@@ -2,6 +2,7 @@
  * The model that a notebook asks: the base model of its settings, with or without what was trained.
  * @module
  */
+import { formatBytes } from "../cli/format.ts";
 import { webgpuPredictor } from "../eval/backends/webgpu.ts";
 import type { Predictor } from "../eval/predictor.ts";
 import { loadAdapter } from "../model/adapter.ts";
@@ -16,6 +17,8 @@ export interface AskingOptions {
   readonly maxNewTokens: number;
   /** Questions in one batch. */
   readonly batchSize: number;
+  /** Hears how far the base model is loaded, in words. */
+  readonly tell?: (text: string) => void;
 }
 
 /** A model on the GPU that answers questions, until its owner drops it. */
@@ -44,6 +47,8 @@ export async function openAskedModel(
       quantization: config.method === "qlora" ? "nf4" : "none",
       doubleQuant: config.double_quant,
       signal,
+      onProgress: (bytes, total) =>
+        options.tell?.(`loading weights, ${formatBytes(bytes)} of ${formatBytes(total)}`),
     }));
   return {
     predictor: await predictorOf(model, settings, options),

@@ -33,7 +33,8 @@ export interface DemoScores {
   readonly after: readonly ScoredPrediction[];
 }
 
-const BATCH_SIZE = 32;
+/** As in `deno task eval`: what is kept of each question takes memory, with a large model much. */
+const BATCH_SIZE = 8;
 
 /**
  * Asks the base model and the trained one the same questions about the five demo databases, none of
@@ -66,7 +67,8 @@ export async function scoreDemo(
   };
   try {
     const scores = await interruptible(async (signal): Promise<DemoScores> => {
-      const asking = { maxNewTokens, batchSize: BATCH_SIZE };
+      const tell = (text: string) => void display.update(() => view({ "text/plain": text }));
+      const asking = { maxNewTokens, batchSize: BATCH_SIZE, tell };
       const base = await openAskedModel(notebook, settings, asking, signal);
       const before = await answersOf(base.predictor, "before training", signal);
       const { predictor } = await base.trained(path, signal);

@@ -13,6 +13,7 @@ import type { RunSettings } from "./settings.ts";
 
 /** Steps of training after the checkpoint was read back. */
 export const RESUMED_STEPS = 2;
+const MOST_WARMUP_STEPS = 2;
 /** Times that each record is seen, so that the loss falls for certain where learning works. */
 const REPEATS = 5;
 
@@ -23,6 +24,8 @@ export function shortConfig({ config }: RunSettings, steps: number): RunSettings
     ...config,
     output_dir: join(config.output_dir, "validation"),
     max_steps: steps + RESUMED_STEPS,
+    // A long warm-up would leave the learning rate near 0 in all of these steps.
+    warmup_steps: Math.min(config.warmup_steps, MOST_WARMUP_STEPS),
     max_train_samples: Math.ceil(perStep * steps / REPEATS),
     max_val_samples: perStep,
     eval_steps: 0,

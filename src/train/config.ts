@@ -86,7 +86,7 @@ export const trainSchema = z.object({
   })),
   precision: z.enum(["auto", "f32", "f16"]).default("auto")
     .meta(model(
-      "f16: what is kept for the backward pass takes half the memory, rounded; auto: f16 on GPUs.",
+      "f16: what is kept for the backward pass takes half the memory; auto: f16 on GPUs that have it.",
     )),
   gpu_memory_limit: z.string().refine(
     (text) => parseBytes(text) !== null,
