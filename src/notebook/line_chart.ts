@@ -85,7 +85,7 @@ function describe({ name, points }: Series): string {
 
 const HEIGHT = 220;
 
-function lineSvg({ title, x: label, series, maxX }: Required<LineChart>): string {
+function lineSvg({ title, x: label, y: side, series, maxX }: Required<LineChart>): string {
   const most = Math.max(0, ...series.flatMap(({ points }) => points.map(({ y }) => y))) || 1;
   const step = niceStep(most / 5);
   const maxY = step * Math.ceil(most / step);
@@ -116,6 +116,8 @@ function lineSvg({ title, x: label, series, maxX }: Required<LineChart>): string
   });
   const below = `<text class="tick" x="${px((LEFT + right) / 2)}" y="${bottom + 32}" ` +
     `text-anchor="middle">${escapeHtml(label)}</text>`;
+  const beside = `<text class="tick" transform="rotate(-90)" x="${px(-TOP - HEIGHT / 2)}" y="12" ` +
+    `text-anchor="middle">${escapeHtml(side)}</text>`;
   const names = series.length > 1 ? series.map(({ name }) => name) : [];
-  return frame(title, bottom + 40, [...rows, ...columns, below, ...lines], names);
+  return frame(title, bottom + 40, [...rows, ...columns, below, beside, ...lines], names);
 }

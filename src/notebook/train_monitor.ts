@@ -18,6 +18,7 @@ import type {
 import { findCheckpoint } from "../train/ledger.ts";
 import type { EvalEntry, LogEntry } from "../train/state.ts";
 import { liveDisplay, type SendDisplay } from "./kernel.ts";
+import { shownPath } from "./paths.ts";
 import { progressView } from "./progress_view.ts";
 import { lossChart, type TrainingResult, trainingResult } from "./train_result.ts";
 
@@ -95,16 +96,19 @@ export class TrainMonitor {
       const { state } = await readCheckpointState(resumedFrom);
       this.#steps.push(...state.logHistory);
       this.#evals.push(...state.evalHistory);
-      this.#notes.push(`Continues from ${resumedFrom}, after step ${step}.`);
+      this.#notes.push(`Continues from ${shownPath(resumedFrom)}, after step ${step}.`);
     } else if (resume_from_checkpoint !== null) {
-      this.#notes.push(`There is no checkpoint in ${output_dir} yet: this run starts anew.`);
+      this.#notes.push(
+        `There is no checkpoint in ${shownPath(output_dir)} yet: this run starts anew.`,
+      );
     }
     if (setAside !== null) {
+      const moved = shownPath(setAside);
       this.#notes.push(
         resumedFrom === null
-          ? `This run starts anew: the checkpoints of the run before were moved to ${setAside}, in ` +
+          ? `This run starts anew: the checkpoints of the run before were moved to ${moved}, in ` +
             "place of any that were there. To continue a run instead, set resume: true."
-          : `Checkpoints after step ${step} were moved to ${setAside}, in place of any that were ` +
+          : `Checkpoints after step ${step} were moved to ${moved}, in place of any that were ` +
             "there.",
       );
     }
@@ -150,7 +154,9 @@ export class TrainMonitor {
       : await findCheckpoint(output_dir, resume_from_checkpoint);
     return before === null
       ? "nothing was saved yet; run this cell again"
-      : `nothing new was saved, and ${before} is as it was; run this cell again as it is to go on ` +
+      : `nothing new was saved, and ${
+        shownPath(before)
+      } is as it was; run this cell again as it is to go on ` +
         "from there";
   }
 
