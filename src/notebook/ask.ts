@@ -13,7 +13,7 @@ import { interruptible, liveDisplay, type SendDisplay } from "./kernel.ts";
 import type { Notebook } from "./notebook.ts";
 import type { RunSettings } from "./settings.ts";
 import { type Cell, tableText, tableView } from "./table.ts";
-import { bundleOf, type View, view, withView } from "./view.ts";
+import { bundleOf, type View, withView } from "./view.ts";
 
 /** A question, and the query that answers it. */
 export interface GoldQuestion {
@@ -75,7 +75,7 @@ export async function askModel(
   try {
     await interruptible(async (signal) => {
       await display.update(shown);
-      const tell = (text: string) => void display.update(() => view({ "text/plain": text }));
+      const tell = (text: string) => void display.update(() => text);
       const asking = { maxNewTokens, batchSize: 1, tell };
       const base = await openAskedModel(notebook, settings, asking, signal);
       const { predictor } = path === null ? base : await base.trained(path, signal);

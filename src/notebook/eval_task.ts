@@ -12,7 +12,6 @@ import { readScored, type ScoredPrediction } from "../eval/scored.ts";
 import { isJsonObject } from "../formats/json.ts";
 import { interruptible, liveDisplay, type SendDisplay } from "./kernel.ts";
 import { shownPath } from "./paths.ts";
-import { view } from "./view.ts";
 
 /** A finished evaluation. */
 export interface EvalRun {
@@ -35,12 +34,8 @@ export async function runEval(
 ): Promise<string> {
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const display = liveDisplay({ send });
-  const show = (done: number, total: number) => {
-    const text = `${shownPath(options.output_dir)}  ${
-      formatBar(done / total, 24)
-    }  ${done}/${total} scored`;
-    return view({ "text/plain": text });
-  };
+  const state = (done: number, total: number) =>
+    `${shownPath(options.output_dir)}  ${formatBar(done / total, 24)}  ${done}/${total} scored`;
   return await interruptible(async (signal) => {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--no-check", "-A", TASK, ...flags, "--json"],
@@ -54,14 +49,16 @@ export async function runEval(
     let [done, total] = [0, 1];
     for await (const event of jsonLines(child.stdout)) {
       if (event.type === "start") total = Number(event.total);
-      if (event.type === "score") await display.update(() => show(++done, total));
+      if (event.type !== "score") continue;
+      done++; // counted whether it is drawn or not
+      await display.update(() => state(done, total));
     }
     const { success } = await child.status;
     signal.throwIfAborted();
     if (!success) {
       throw new ToolError(`Cannot evaluate: ${(await said).trim()}`, "deno task eval");
     }
-    await display.finish(show(total, total));
+    await display.finish(state(total, total));
     return options.output_dir;
   });
 }

@@ -52,19 +52,25 @@ export const sendToCell: SendDisplay = async (data, { id, update, last }) => {
  * Shows views and texts in the running cell, one below the other. Unlike the value of a cell's last
  * expression, they arrive for certain.
  */
-export async function show(...contents: readonly (View | string)[]): Promise<void> {
+export async function show(...contents: readonly Content[]): Promise<void> {
   for (const content of contents) {
-    const bundle = typeof content === "string" ? { "text/plain": content } : bundleOf(content);
-    await sendToCell(bundle, { id: crypto.randomUUID(), update: false, last: true });
+    await sendToCell(bundleFor(content), { id: crypto.randomUUID(), update: false, last: true });
   }
+}
+
+/** What a cell can show. */
+export type Content = View | string;
+
+function bundleFor(content: Content) {
+  return typeof content === "string" ? { "text/plain": content } : bundleOf(content);
 }
 
 /** A display that is replaced in place while work goes on. */
 export interface LiveDisplay {
   /** Shows `make()`, unless the last one was shown a moment ago. */
-  update(make: () => View): Promise<void>;
+  update(make: () => Content): Promise<void>;
   /** Shows the last state, whenever the one before was shown. */
-  finish(last: View): Promise<void>;
+  finish(last: Content): Promise<void>;
 }
 
 /** A live display that is redrawn at most every `intervalMs`. */
@@ -80,11 +86,11 @@ export function liveDisplay(
   let update = false;
   let sent: Promise<void> = Promise.resolve();
   // One after the other, also for a callback of progress that cannot wait: none overtakes another.
-  const redraw = (shown: View, last: boolean) => {
+  const redraw = (shown: Content, last: boolean) => {
     at = now();
     const target = { id, update, last };
     update = true;
-    sent = sent.then(() => send(bundleOf(shown), target));
+    sent = sent.then(() => send(bundleFor(shown), target));
     return sent;
   };
   return {

@@ -14,7 +14,7 @@ import { interruptible, liveDisplay, type SendDisplay } from "./kernel.ts";
 import type { Notebook } from "./notebook.ts";
 import type { RunSettings } from "./settings.ts";
 import { tableView } from "./table.ts";
-import { bundleOf, type View, view, withView } from "./view.ts";
+import { bundleOf, type View, withView } from "./view.ts";
 
 /** What is scored. */
 export interface ScoreDemoOptions {
@@ -53,7 +53,7 @@ export async function scoreDemo(
   const display = liveDisplay({ send });
   const answersOf = async (predictor: Predictor, name: string, signal: AbortSignal) => {
     let done = 0;
-    const state = () => view({ "text/plain": progress(name, done, records.length) });
+    const state = () => progress(name, done, records.length);
     await display.update(state);
     const source = { answers: [], predictor, log: null };
     const { predictions } = await followEvaluation(
@@ -67,7 +67,7 @@ export async function scoreDemo(
   };
   try {
     const scores = await interruptible(async (signal): Promise<DemoScores> => {
-      const tell = (text: string) => void display.update(() => view({ "text/plain": text }));
+      const tell = (text: string) => void display.update(() => text);
       const asking = { maxNewTokens, batchSize: BATCH_SIZE, tell };
       const base = await openAskedModel(notebook, settings, asking, signal);
       const before = await answersOf(base.predictor, "before training", signal);

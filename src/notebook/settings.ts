@@ -10,7 +10,6 @@ import { resolveTrainConfig, type TrainConfig } from "../train/config.ts";
 import { prepareSmoke, SMOKE_DEFAULTS } from "../train/smoke.ts";
 import { interruptible, liveDisplay, type SendDisplay } from "./kernel.ts";
 import { existingPath } from "./paths.ts";
-import { view } from "./view.ts";
 
 /** What a fast run is limited to: enough to see every part work. */
 const FAST = { max_steps: 20, max_train_samples: 256, max_val_samples: 16 } as const;
@@ -98,7 +97,6 @@ async function localModel(name: string, send?: SendDisplay): Promise<string> {
   const info = await Deno.stat(name).catch(() => null);
   if (info !== null || !isHubName(name)) return name;
   const display = liveDisplay({ send });
-  const say = (text: string) => view({ "text/plain": text });
   const environment = await hubEnvironment();
   const { directory } = await interruptible((signal) =>
     downloadModel(name, {
@@ -107,16 +105,11 @@ async function localModel(name: string, send?: SendDisplay): Promise<string> {
       onEvent: (event) => {
         if (event.type !== "progress") return;
         const { totalReceived, totalSize, file } = event;
-        display.update(() =>
-          say(
-            `Downloading ${name}: ${formatBytes(totalReceived)} of ${
-              formatBytes(totalSize)
-            }, ${file}`,
-          )
-        );
+        const received = `${formatBytes(totalReceived)} of ${formatBytes(totalSize)}`;
+        display.update(() => `Downloading ${name}: ${received}, ${file}`);
       },
     })
   );
-  await display.finish(say(`${name} is in ${directory}`));
+  await display.finish(`${name} is in ${directory}`);
   return directory;
 }
