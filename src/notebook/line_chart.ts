@@ -3,7 +3,18 @@
  * @module
  */
 import { sparkline } from "../cli/format.ts";
-import { axis, escapeHtml, frame, LEFT, niceStep, px, TOP, WIDTH } from "../eval/report/svg.ts";
+import {
+  axis,
+  escapeHtml,
+  frame,
+  LEFT,
+  niceStep,
+  px,
+  tickBelow,
+  tickBeside,
+  TOP,
+  WIDTH,
+} from "../eval/report/svg.ts";
 import { chartView, seriesColour, seriesDash } from "./chart.ts";
 import type { View } from "./view.ts";
 
@@ -97,16 +108,9 @@ function lineSvg({ title, x: label, y: side, series, maxX }: Required<LineChart>
   const rows = axis(maxY, number, (value, text) => {
     const at = px(y(value));
     return `<line class="grid" x1="${LEFT}" x2="${right}" y1="${at}" y2="${at}"/>` +
-      `<text class="tick" x="${LEFT - 6}" y="${px(y(value) + 4)}" text-anchor="end">${text}</text>`;
+      tickBeside(y(value), text);
   });
-  const columns = axis(
-    maxX,
-    number,
-    (value, text) =>
-      `<text class="tick" x="${px(x(value))}" y="${
-        bottom + 16
-      }" text-anchor="middle">${text}</text>`,
-  );
+  const columns = axis(maxX, number, (value, text) => tickBelow(x(value), bottom + 16, text));
   const lines = series.map(({ points }, i) => {
     const path = points.map((p) => `${px(x(p.x))},${px(y(p.y))}`);
     const dots = points.length < 60
@@ -114,8 +118,7 @@ function lineSvg({ title, x: label, y: side, series, maxX }: Required<LineChart>
       : [];
     return `<polyline class="line s${i}" points="${path.join(" ")}"/>${dots.join("")}`;
   });
-  const below = `<text class="tick" x="${px((LEFT + right) / 2)}" y="${bottom + 32}" ` +
-    `text-anchor="middle">${escapeHtml(label)}</text>`;
+  const below = tickBelow((LEFT + right) / 2, bottom + 32, escapeHtml(label));
   const beside = `<text class="tick" transform="rotate(-90)" x="${px(-TOP - HEIGHT / 2)}" y="12" ` +
     `text-anchor="middle">${escapeHtml(side)}</text>`;
   const names = series.length > 1 ? series.map(({ name }) => name) : [];

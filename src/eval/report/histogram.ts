@@ -2,7 +2,7 @@
  * How often values fall into bins of equal width, as numbers and as SVG.
  * @module
  */
-import { axis, escapeHtml, frame, LEFT, niceStep, px, TOP, WIDTH } from "./svg.ts";
+import { axis, escapeHtml, frame, LEFT, niceStep, px, tickBelow, TOP, WIDTH } from "./svg.ts";
 
 /** Values that are counted together. */
 export interface Sample {
@@ -79,14 +79,7 @@ export function histogramSvg(
   const most = Math.max(1, ...bars.map(({ count }) => count));
   const bottom = TOP + height;
   const x = (value: number) => LEFT + inner * value / end;
-  const parts = axis(
-    end,
-    tick,
-    (value, text) =>
-      `<text class="tick" x="${px(x(value))}" y="${
-        bottom + 16
-      }" text-anchor="middle">${text}</text>`,
-  );
+  const parts = axis(end, tick, (value, text) => tickBelow(x(value), bottom + 16, text));
   parts.push(`<line class="grid" x1="${LEFT}" x2="${WIDTH - 40}" y1="${bottom}" y2="${bottom}"/>`);
   for (const { sample, name, bin, count, from, to } of bars) {
     const size = Math.max(1.5, height * count / most);

@@ -57,7 +57,7 @@ export function barChart({ title, groups, series, max, tick }: BarChart): string
       `<line class="grid" x1="${LEFT}" x2="${WIDTH - 10}" y1="${px(y(value))}" y2="${
         px(y(value))
       }"/>` +
-      `<text class="tick" x="${LEFT - 6}" y="${px(y(value) + 4)}" text-anchor="end">${text}</text>`,
+      tickBeside(y(value), text),
   );
   for (const [index, { name, bars }] of groups.entries()) {
     const middle = LEFT + slot * (index + 0.5);
@@ -98,9 +98,7 @@ export function rowChart({ title, groups, series, max, tick }: BarChart): string
       `<line class="grid" x1="${px(x(value))}" x2="${px(x(value))}" y1="${
         start - 4
       }" y2="${bottom}"/>` +
-      `<text class="tick" x="${px(x(value))}" y="${
-        bottom + 14
-      }" text-anchor="middle">${text}</text>`,
+      tickBelow(x(value), bottom + 14, text),
   );
   for (const [index, { name, bars }] of groups.entries()) {
     const top = start + step * index;
@@ -180,6 +178,16 @@ export function frame(
   const drawn = extra === 0 ? parts : [`<g transform="translate(0 ${extra})">`, ...parts, "</g>"];
   return `<svg viewBox="0 0 ${WIDTH} ${px(height + extra)}" role="img" ` +
     `aria-label="${escapeHtml(title)}">${[...names, ...drawn].join("\n")}</svg>`;
+}
+
+/** The text of a tick of the axis at the left. */
+export function tickBeside(y: number, text: string): string {
+  return `<text class="tick" x="${LEFT - 6}" y="${px(y + 4)}" text-anchor="end">${text}</text>`;
+}
+
+/** The text of a tick of the axis below, whose line of text is at `y`. */
+export function tickBelow(x: number, y: number, text: string): string {
+  return `<text class="tick" x="${px(x)}" y="${px(y)}" text-anchor="middle">${text}</text>`;
 }
 
 /** A coordinate, to a tenth. */
