@@ -93,6 +93,11 @@ fn first_seen(i: u32) -> u32 {
   return i + 1u - min(i + 1u, params.window);
 }
 
+// Where the key of position j begins.
+fn key_at(tile: Tile, j: u32, kv_head: u32) -> u32 {
+  return ((tile.key + j) * params.kv_heads + kv_head) * QUADS;
+}
+
 @compute @workgroup_size(WG)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let tile = tile_of(group);
@@ -106,7 +111,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   var top = LOWEST;
   var total = 0.0;
   for (var j = first_seen(tile.first); j < end; j++) {
-    let at = ((tile.key + j) * params.kv_heads + kv_head) * QUADS + lane;
+    let at = key_at(tile, j, kv_head) + lane;
     let value = v[at];
     let is_seen = sees(i, j);
     let score = select(LOWEST, params.scale * dot_head(&query, k[at]), is_seen);
@@ -139,12 +144,12 @@ fn backward_rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   let end = tile.first + tile.rows;
   var mean = 0.0;
   for (var j = first_seen(tile.first); j < end; j++) {
-    let at = ((tile.key + j) * params.kv_heads + kv_head) * QUADS + lane;
+    let at = key_at(tile, j, kv_head) + lane;
     let weight = exp(params.scale * dot_head(&query, k[at]) - log_sum);
     mean += select(0.0, weight * dot_head(&gradient, v[at]), sees(i, j));
   }
   for (var j = first_seen(tile.first); j < end; j++) {
-    let at = ((tile.key + j) * params.kv_heads + kv_head) * QUADS + lane;
+    let at = key_at(tile, j, kv_head) + lane;
     let key = k[at];
     let weight = exp(params.scale * dot_head(&query, key) - log_sum);
     let d_score = params.scale * weight * (dot_head(&gradient, v[at]) - mean);
@@ -172,8 +177,9 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
     value[d] = v[row * QUADS + d];
   }
   let share = params.heads / params.kv_heads;
-  // The last of them sees the tile's last position; a window may be as large as a u32.
-  let end = tile.first + tile.rows - 1u + min(params.window, tile.count - (tile.first + tile.rows - 1u));
+  // The last that sees the tile's last position; a window may be as large as a u32.
+  let last = tile.first + tile.rows - 1u;
+  let end = last + min(params.window, tile.count - last);
   for (var head = group.y * share; head < (group.y + 1u) * share; head++) {
     for (var i = tile.first; i < end; i++) {
       let query_row = (tile.query + i) * params.heads + head;
