@@ -6,6 +6,7 @@ import { KernelError } from "../errors.ts";
 import type { Scope } from "../device/tensor.ts";
 import { attention, type AttentionSpan } from "../ops/attention.ts";
 import { attentionDecode, decodingRows } from "../ops/attention_decode.ts";
+import { attentionTiles } from "../ops/attention_subgroup.ts";
 import {
   type BackwardValues,
   checkMatrix,
@@ -54,13 +55,14 @@ function causalTrials(scope: Scope, sizes: Sizes, seed: number): KernelTrial[] {
     const begin = i * tokens;
     return { queryBegin: begin, queryCount: tokens, keyBegin: begin, keyCount: tokens };
   });
+  const seen = { spans, slidingWindow: null, tiles: attentionTiles(scope, spans) };
   const operands: Operands = { ...sizes, q: q.host, k: k.host, v: v.host };
   // A row and head weighs the keys up to its own: a product with each key and one with its value.
   const flops = 4 * headSize * heads * sequences * tokens * (tokens + 1) / 2;
   const many = sequences > 1 ? `${sequences} × ` : "";
   return operationTrials(scope, {
     name: `attention, ${many}${tokens} tokens, ${heads} heads of ${headSize}`,
-    apply: (tape) => attention(tape, q.tensor, k.tensor, v.tensor, { spans, slidingWindow: null }),
+    apply: (tape) => attention(tape, q.tensor, k.tensor, v.tensor, seen),
     forward: {
       work: { flops },
       check: (name, o) =>
