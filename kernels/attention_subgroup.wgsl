@@ -5,9 +5,10 @@
 //                  mean[i, h] = Σ_j P[i, j] · (dO[i, h] · v[j, g]);  stats[i, h] = (lse, mean)
 //   backward_keys: dk[j, g] = scale · Σ_h Σ_i dS[i, j] · q[i, h],  dv[j, g] = Σ_h Σ_i P[i, j] · dO[i, h]
 // Shapes: q, o, dO, dq [N, H, 32]; k, v, dk, dv [N', G, 32]; lse [N, H]; stats [N, H, 2]; g = h / (H/G).
-//   tiles [T]: eight rows of a sequence: its first query row, its first key row, its length, the tile's first position.
+//   tiles [T, 5]: eight positions of a sequence: its first query row, its first key row, its length (keys), how many of
+//   its first positions have a key but no query, the tile's first position.
 //   Position i of a sequence sees the positions max(0, i + 1 - window) .. i.
-// Geometry: groups T × H of one subgroup (backward_keys: T × G); a lane keeps one row of its tile.
+// Geometry: groups T × H of one subgroup (backward_keys: T × G, over tiles of keys); a lane keeps one row of its tile.
 // Numerics: f32, sums in the order of the positions; rows past the end of a sequence repeat its last one.
 // Idea: here a load costs one scalar load per lane. Eight lanes load the 32 numbers of a row that all of them need at
 //   once, and subgroupBroadcast, with a constant lane one permutation, spreads them.
@@ -27,7 +28,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> tiles: array<vec4u>;
+@group(0) @binding(1) var<storage, read> tiles: array<u32>;
 @group(0) @binding(2) var<storage, read> q: array<vec4f>;
 @group(0) @binding(3) var<storage, read> k: array<vec4f>;
 @group(0) @binding(4) var<storage, read> v: array<vec4f>;
@@ -46,16 +47,20 @@ alias Head = array<vec4f, QUADS>;
 
 // A tile of eight positions of a sequence.
 struct Tile {
-  query: u32, // the first query row of the sequence
+  query: u32, // the query row of the sequence's position 0, were there one; may wrap below 0
   key: u32, // its first key row
   count: u32, // its positions
+  unasked: u32, // positions at its beginning that have no query
   first: u32, // the first position of the tile
   rows: u32, // positions of the tile
 }
 
 fn tile_of(group: vec3u) -> Tile {
-  let tile = tiles[group.x];
-  return Tile(tile.x, tile.y, tile.z, tile.w, min(WG, tile.z - tile.w));
+  let at = 5u * group.x;
+  let count = tiles[at + 2u];
+  let unasked = tiles[at + 3u];
+  let first = tiles[at + 4u];
+  return Tile(tiles[at] - unasked, tiles[at + 1u], count, unasked, first, min(WG, count - first));
 }
 
 // The dot product of a lane's head and the one whose quads the lanes hold.
@@ -181,7 +186,7 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   let last = tile.first + tile.rows - 1u;
   let end = last + min(params.window, tile.count - last);
   for (var head = group.y * share; head < (group.y + 1u) * share; head++) {
-    for (var i = tile.first; i < end; i++) {
+    for (var i = max(tile.first, tile.unasked); i < end; i++) {
       let query_row = (tile.query + i) * params.heads + head;
       let at = query_row * QUADS + lane;
       let query = q[at];

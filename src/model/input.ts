@@ -4,6 +4,7 @@
  */
 import type { Scope } from "../device/tensor.ts";
 import { attentionTiles } from "../ops/attention_subgroup.ts";
+import { rowUses } from "../ops/rows.ts";
 import type { ForwardInput } from "./network.ts";
 
 /** Sequences laid end to end without padding; N rows. */
@@ -11,8 +12,13 @@ export interface SequenceRows {
   readonly tokens: Uint32Array;
   /** [N] index of each row in its sequence. */
   readonly positions: Uint32Array;
-  /** Rows [start, end) of each sequence. */
-  readonly sequences: readonly { readonly start: number; readonly end: number }[];
+  /** Rows [start, end) of each sequence; before these, if it has one, a `prefix` of rows of another. */
+  readonly sequences: readonly (RowRange & { readonly prefix?: RowRange })[];
+}
+
+interface RowRange {
+  readonly start: number;
+  readonly end: number;
 }
 
 /**
@@ -25,17 +31,28 @@ export function sequenceInput(
   slidingWindow: number | null,
 ): ForwardInput {
   const { tokens, positions, sequences } = rows;
-  const spans = sequences.map(({ start, end }) => ({
-    queryBegin: start,
-    queryCount: end - start,
-    keyBegin: start,
-    keyCount: end - start,
-  }));
+  const isShared = sequences.some(({ prefix }) => prefix !== undefined);
+  // Where rows are shared, each sequence gets keys of its own, one after the other.
+  const keyRows: number[] = [];
+  const spans = sequences.map(({ start, end, prefix }) => {
+    const keyBegin = isShared ? keyRows.length : start;
+    const length = end - start + (prefix ? prefix.end - prefix.start : 0);
+    if (isShared) {
+      for (let row = prefix?.start ?? 0; row < (prefix?.end ?? 0); row++) keyRows.push(row);
+      for (let row = start; row < end; row++) keyRows.push(row);
+    }
+    return { queryBegin: start, queryCount: end - start, keyBegin, keyCount: length };
+  });
   return {
     tokens,
     positions: scope.upload(positions, [positions.length], { label: "positions" }),
     length: Math.max(...spans.map((span) => span.keyCount)),
-    attention: { spans, slidingWindow, tiles: attentionTiles(scope, spans) },
+    attention: {
+      spans,
+      slidingWindow,
+      tiles: attentionTiles(scope, spans),
+      keys: isShared ? rowUses(scope, keyRows, tokens.length) : null,
+    },
     cache: null,
   };
 }

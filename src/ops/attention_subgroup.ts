@@ -6,7 +6,7 @@
 import source from "../../kernels/attention_subgroup.wgsl" with { type: "text" };
 import { Kernel } from "../device/kernel.ts";
 import type { Scope, Tensor } from "../device/tensor.ts";
-import type { AttentionRows, AttentionSpan } from "./attention.ts";
+import type { AttentionOperands, AttentionRows, AttentionSpan } from "./attention.ts";
 import type { GradientTarget, Tape } from "./tape.ts";
 import { runsSubgroupKernels, SUBGROUP_LANES } from "./variants.ts";
 
@@ -18,39 +18,60 @@ const HEAD_SIZE = 32;
 const MAX_ROUNDS = 60_000;
 const MAX_GROUPS = 65_535;
 
-/**
- * The tiles of eight rows into which the kernels cut sequences, u32 [T, 4] in `scope`: see the kernel's
- * header. Null where the device does not run these kernels, or a sequence has keys before its queries.
- */
-export function attentionTiles(scope: Scope, spans: readonly AttentionSpan[]): Tensor | null {
-  const isWhole = spans.every(({ queryCount, keyCount }) => queryCount === keyCount);
-  if (!runsSubgroupKernels(scope.device) || !isWhole) return null;
-  const tiles = spans.flatMap(({ queryBegin, keyBegin, queryCount }) =>
-    Array.from(
-      { length: Math.ceil(queryCount / SUBGROUP_LANES) },
-      (_, i) => [queryBegin, keyBegin, queryCount, i * SUBGROUP_LANES],
-    )
-  );
-  return scope.upload(Uint32Array.from(tiles.flat()), [tiles.length, 4], { label: "tiles" });
+/** How the kernels cut sequences into tiles of eight rows; see the kernel's header. */
+export interface AttentionTiles {
+  /** Of queries: u32 [T, 5]. */
+  readonly queries: Tensor;
+  /** Of keys: u32 [T', 5]; the same where each span has as many queries as keys. */
+  readonly keys: Tensor;
 }
 
-interface Operands {
-  readonly q: Tensor;
-  readonly k: Tensor;
-  readonly v: Tensor;
+/** The tiles of `spans`, in `scope`; null where the device does not run these kernels. */
+export function attentionTiles(
+  scope: Scope,
+  spans: readonly AttentionSpan[],
+): AttentionTiles | null {
+  if (!runsSubgroupKernels(scope.device)) return null;
+  const upload = (tiles: number[][]) =>
+    scope.upload(Uint32Array.from(tiles.flat()), [tiles.length, 5], { label: "tiles" });
+  const isWhole = spans.every(({ queryCount, keyCount }) => queryCount === keyCount);
+  const queries = upload(
+    spans.flatMap((span) => tilesOf(span, span.keyCount - span.queryCount)),
+  );
+  return { queries, keys: isWhole ? queries : upload(spans.flatMap((span) => tilesOf(span, 0))) };
+}
+
+/** The tiles of a span's positions from `begin` on. */
+function tilesOf(
+  { queryBegin, queryCount, keyBegin, keyCount }: AttentionSpan,
+  begin: number,
+): number[][] {
+  const keysBefore = keyCount - queryCount;
+  return Array.from({ length: Math.ceil((keyCount - begin) / SUBGROUP_LANES) }, (_, i) => {
+    const first = begin + i * SUBGROUP_LANES;
+    return [queryBegin, keyBegin, keyCount, keysBefore, first];
+  });
 }
 
 /** Whether {@linkcode attentionBySubgroups} can compute this. */
-export function runsBySubgroups({ q, k }: Operands, { spans, tiles }: AttentionRows): boolean {
+export function runsBySubgroups(
+  { q, k }: AttentionOperands,
+  { spans, tiles }: AttentionRows,
+): boolean {
   if (!tiles) return false;
   const [, heads, headSize] = q.shape;
   const passes = Math.max(2, heads / k.shape[1]);
-  return headSize === HEAD_SIZE && tiles.shape[0] <= MAX_GROUPS &&
+  const most = Math.max(tiles.queries.shape[0], tiles.keys.shape[0]);
+  return headSize === HEAD_SIZE && most <= MAX_GROUPS &&
     spans.every(({ keyCount }) => passes * keyCount <= MAX_ROUNDS);
 }
 
 /** As `attention`, with its shapes checked. */
-export function attentionBySubgroups(tape: Tape, operands: Operands, rows: AttentionRows): Tensor {
+export function attentionBySubgroups(
+  tape: Tape,
+  operands: AttentionOperands,
+  rows: AttentionRows,
+): Tensor {
   const { device } = tape;
   const { q, k, v } = operands;
   const [queries, heads] = q.shape;
@@ -61,39 +82,45 @@ export function attentionBySubgroups(tape: Tape, operands: Operands, rows: Atten
     kv_heads: kvHeads,
     window: Math.min(rows.slidingWindow ?? 0xffffffff, 0xffffffff),
     scale: 1 / Math.sqrt(HEAD_SIZE),
-    tiles,
     ...operands,
   };
-  const covered = rows.spans.reduce((sum, { keyCount }) => sum + keyCount, 0);
-  const isCovered = ({ shape }: Tensor) => shape[0] === covered;
-  const byHeads = (count: number) => ({ groups: [tiles.shape[0], count, 1] as const });
+  const forQueries = { groups: [tiles.queries.shape[0], heads, 1] as const };
+  const forKeys = { groups: [tiles.keys.shape[0], kvHeads, 1] as const };
   const o = tape.output(q.shape, "attention");
   const lse = tape.output([queries, heads], "log sum of attention");
-  device.run(kernel, "forward", { ...args, o, lse }, byHeads(heads));
+  device.run(kernel, "forward", { ...args, tiles: tiles.queries, o, lse }, forQueries);
   tape.record(o, [q, k, v], (dO) => {
     using scope = device.scope("attention");
-    const dq = openTarget(q), dk = openTarget(k), dv = openTarget(v);
+    const covered = { queries: 0, keys: 0 };
+    for (const { queryCount, keyCount } of rows.spans) {
+      covered.queries += queryCount;
+      covered.keys += keyCount;
+    }
+    const dq = openTarget(q, covered.queries);
+    const dk = openTarget(k, covered.keys), dv = openTarget(v, covered.keys);
     const stats = scope.empty([queries, heads, 2], { label: "statistics of attention" });
     const backward = { ...args, d_o: dO, stats };
     device.run(kernel, "backward_rows", {
       ...backward,
+      tiles: tiles.queries,
       lse,
       dq: dq.tensor,
       accumulate_dq: dq.accumulate,
-    }, byHeads(heads));
+    }, forQueries);
     device.run(kernel, "backward_keys", {
       ...backward,
+      tiles: tiles.keys,
       dk: dk.tensor,
       dv: dv.tensor,
       accumulate_dk: dk.accumulate,
       accumulate_dv: dv.accumulate,
-    }, byHeads(kvHeads));
+    }, forKeys);
 
     // A kernel writes all its results, so it needs a place even for one that is not wanted.
-    function openTarget(x: Tensor): GradientTarget {
+    function openTarget(x: Tensor, covered: number): GradientTarget {
       const target = tape.gradientTarget(x) ?? { tensor: scope.empty(x.shape), accumulate: 0 };
       // Rows of no sequence are not written.
-      if (!isCovered(x) && target.accumulate === 0) device.clear(target.tensor);
+      if (x.shape[0] > covered && target.accumulate === 0) device.clear(target.tensor);
       return target;
     }
   });

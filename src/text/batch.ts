@@ -5,6 +5,7 @@
 import { random } from "../data/random.ts";
 import { ShapeError } from "../errors.ts";
 import type { TokenizedExample } from "./example.ts";
+import { prefixGroups } from "./prefix_sharing.ts";
 
 /**
  * The order in which an epoch (from 0) takes `count` examples: 0, 1, 2, … or, with `shuffle`, a
@@ -64,17 +65,48 @@ export interface RaggedBatch {
   readonly targetRows: Uint32Array;
   /** [M] the token that each of them must predict. */
   readonly targetIds: Uint32Array;
-  /** Rows [start, end) of each example. */
-  readonly sequences: readonly {
-    readonly id: string;
-    readonly start: number;
-    readonly end: number;
-  }[];
+  readonly sequences: readonly BatchSequence[];
+}
+
+/** The rows of an example: [start, end), and before these, if it has one, the shared `prefix`. */
+export interface BatchSequence {
+  readonly id: string;
+  readonly start: number;
+  readonly end: number;
+  /** Rows of an earlier sequence that are the beginning of this one too. */
+  readonly prefix?: { readonly start: number; readonly end: number };
+}
+
+/** How examples are laid into a batch. */
+export interface BatchLayout {
+  /** Neighbours that begin alike share the rows of that beginning. */
+  readonly sharePrefixes?: boolean;
+}
+
+/** Tokens of a sequence of a batch, those of a shared prefix included. */
+export function sequenceLength({ start, end, prefix }: BatchSequence): number {
+  return end - start + (prefix ? prefix.end - prefix.start : 0);
+}
+
+/** The rows that these examples take in a batch. */
+export function batchRows(
+  examples: readonly TokenizedExample[],
+  { sharePrefixes = false }: BatchLayout = {},
+): number {
+  let rows = 0;
+  for (const { ids } of examples) rows += ids.length;
+  if (!sharePrefixes) return rows;
+  const saved = prefixGroups(examples).map(({ prefix, examples: { length } }) =>
+    prefix * (length - 1)
+  );
+  return saved.reduce((rows, saved) => rows - saved, rows);
 }
 
 /** Lays examples end to end. Throws ShapeError for a `targetStart` outside [1, length]. */
-export function packBatch(examples: readonly TokenizedExample[]): RaggedBatch {
-  let rows = 0;
+export function packBatch(
+  examples: readonly TokenizedExample[],
+  layout: BatchLayout = {},
+): RaggedBatch {
   let targets = 0;
   for (const { id, ids, targetStart } of examples) {
     if (!Number.isInteger(targetStart) || targetStart < 1 || targetStart > ids.length) {
@@ -83,28 +115,39 @@ export function packBatch(examples: readonly TokenizedExample[]): RaggedBatch {
           `nothing predicts the first token, so start at 1 or later`,
       );
     }
-    rows += ids.length;
     targets += ids.length - targetStart;
   }
-  const tokens = new Uint32Array(rows);
-  const positions = new Uint32Array(rows);
-  const targetRows = new Uint32Array(targets);
-  const targetIds = new Uint32Array(targets);
+  const rows = batchRows(examples, layout);
+  const batch = {
+    tokens: new Uint32Array(rows),
+    positions: new Uint32Array(rows),
+    targetRows: new Uint32Array(targets),
+    targetIds: new Uint32Array(targets),
+    sequences: [] as BatchSequence[],
+  };
+  const groups = layout.sharePrefixes
+    ? prefixGroups(examples)
+    : examples.map((example) => ({ prefix: 0, examples: [example] }));
   let start = 0;
   let target = 0;
-  const sequences = examples.map(({ id, ids, targetStart }) => {
-    const end = start + ids.length;
-    tokens.set(ids, start);
-    for (let i = 0; i < ids.length; i++) positions[start + i] = i;
-    for (let i = targetStart; i < ids.length; i++) {
-      // The row before a token predicts it.
-      targetRows[target] = start + i - 1;
-      targetIds[target] = ids[i];
-      target++;
+  for (const { prefix: length, examples } of groups) {
+    const prefix = { start, end: start + length };
+    for (const [member, { id, ids, targetStart }] of examples.entries()) {
+      const isFirst = member === 0;
+      // Row r of the batch holds token r - origin of the example.
+      const origin = isFirst ? start : start - length;
+      const end = origin + ids.length;
+      batch.tokens.set(isFirst ? ids : ids.subarray(length), start);
+      for (let row = start; row < end; row++) batch.positions[row] = row - origin;
+      for (let i = targetStart; i < ids.length; i++) {
+        // The row before a token predicts it.
+        batch.targetRows[target] = origin + i - 1;
+        batch.targetIds[target] = ids[i];
+        target++;
+      }
+      batch.sequences.push(isFirst ? { id, start, end } : { id, start, end, prefix });
+      start = end;
     }
-    const sequence = { id, start, end };
-    start = end;
-    return sequence;
-  });
-  return { tokens, positions, targetRows, targetIds, sequences };
+  }
+  return batch;
 }

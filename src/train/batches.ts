@@ -3,14 +3,25 @@
  * @module
  */
 import { TrainingError } from "../errors.ts";
-import { epochOrder, packBatch, packExamples, type RaggedBatch } from "../text/batch.ts";
+import { random } from "../data/random.ts";
+import {
+  type BatchLayout,
+  batchRows,
+  epochOrder,
+  packBatch,
+  packExamples,
+  type RaggedBatch,
+} from "../text/batch.ts";
 import type { TokenizedExample } from "../text/example.ts";
+import { arrangeByCluster, prefixClusters } from "../text/prefix_sharing.ts";
 import type { TrainConfig } from "./config.ts";
 import { batchesOfStep, examplesOfBatch, planSteps, type StepPlan } from "./schedule.ts";
 
 /** The batches of a run. */
 export interface BatchPlan {
   readonly steps: StepPlan;
+  /** How the examples of a pass are laid into its batch. */
+  readonly layout: BatchLayout;
   /** The examples of each forward pass of optimizer step `step` (from 0). */
   passesOf(step: number): TokenizedExample[][];
   /** The same, ready for the model. */
@@ -21,6 +32,7 @@ export interface BatchPlan {
 export type BatchOptions = Pick<
   TrainConfig,
   | "packing"
+  | "prefix_sharing"
   | "shuffle"
   | "seed"
   | "max_seq_length"
@@ -32,7 +44,7 @@ export type BatchOptions = Pick<
 
 /**
  * Plans the batches over `examples`. With packing, a "sequence" of the batch size is a pack of
- * examples. `maxRows` is the most rows of one pass on this device: larger batches become several
+ * examples. With prefix sharing, batches are of examples that begin alike. `maxRows` is the most rows of one pass on this device: larger batches become several
  * passes, which changes no result, because losses are summed over the whole step.
  * Throws {@linkcode TrainingError} where one example alone has more.
  */
@@ -43,6 +55,8 @@ export function planBatches(
 ): BatchPlan {
   checkLengths(examples, maxRows);
   const units = unitsOf(examples, options);
+  const layout = { sharePrefixes: options.prefix_sharing };
+  const clusters = options.prefix_sharing ? prefixClusters(examples) : null;
   const steps = planSteps({
     examples: units.length,
     batchSize: options.per_device_train_batch_size,
@@ -52,10 +66,14 @@ export function planBatches(
   });
   let cached: { epoch: number; order: Uint32Array } | null = null;
   const orderOf = (epoch: number): Uint32Array => {
-    if (cached?.epoch !== epoch) {
-      cached = { epoch, order: epochOrder(units.length, { ...options, epoch }) };
+    if (cached?.epoch === epoch) return cached.order;
+    let order = epochOrder(units.length, { ...options, epoch });
+    if (clusters) {
+      const rng = options.shuffle ? random(options.seed, "batch order", epoch) : null;
+      order = arrangeByCluster(order, clusters, { size: steps.batchSize, rng });
     }
-    return cached.order;
+    cached = { epoch, order };
+    return order;
   };
   const passesOf = (step: number) => {
     const { epoch, batches } = batchesOfStep(steps, step);
@@ -63,10 +81,11 @@ export function planBatches(
     return batches.flatMap((batch) => {
       const { start, end } = examplesOfBatch(steps, batch);
       const chosen = [...order.subarray(start, end)].flatMap((unit) => units[unit]);
-      return splitByRows(chosen, maxRows);
+      return splitByRows(chosen, maxRows, layout);
     });
   };
-  return { steps, passesOf, batchesOf: (step) => passesOf(step).map(packBatch) };
+  const batchesOf = (step: number) => passesOf(step).map((pass) => packBatch(pass, layout));
+  return { steps, layout, passesOf, batchesOf };
 }
 
 /** Batches of at most `batchSize` examples in file order, for evaluation. */
@@ -79,7 +98,7 @@ export function evaluationBatches(
   const batches: RaggedBatch[] = [];
   for (let start = 0; start < examples.length; start += batchSize) {
     const chosen = examples.slice(start, start + batchSize);
-    batches.push(...splitByRows(chosen, maxRows).map(packBatch));
+    batches.push(...splitByRows(chosen, maxRows).map((part) => packBatch(part)));
   }
   return batches;
 }
@@ -102,16 +121,17 @@ function checkLengths(examples: readonly TokenizedExample[], maxRows: number): v
 }
 
 /** Cuts a batch between examples, so that no part has more than `maxRows` rows. */
-function splitByRows(examples: readonly TokenizedExample[], maxRows: number): TokenizedExample[][] {
+function splitByRows(
+  examples: readonly TokenizedExample[],
+  maxRows: number,
+  layout: BatchLayout = {},
+): TokenizedExample[][] {
+  if (batchRows(examples, layout) <= maxRows) return [[...examples]];
   const parts: TokenizedExample[][] = [];
-  let rows = 0;
   for (const example of examples) {
-    rows += example.ids.length;
-    if (parts.length === 0 || rows > maxRows) {
-      parts.push([]);
-      rows = example.ids.length;
-    }
-    parts.at(-1)!.push(example);
+    const part = parts.at(-1);
+    if (part && batchRows([...part, example], layout) <= maxRows) part.push(example);
+    else parts.push([example]);
   }
   return parts;
 }

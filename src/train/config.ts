@@ -71,6 +71,9 @@ export const trainSchema = z.object({
   completion_only_loss: flag(true)
     .meta(data("Learn from the SQL only; false: from the whole text.")),
   packing: flag(false).meta(data("Put several short records into one sequence.")),
+  prefix_sharing: flag(false).meta(data(
+    "Make batches of records whose prompts begin alike, as those about one schema, and read that once.",
+  )),
   shuffle: flag(true).meta(data("New record order each epoch; false: file order.")),
 
   base_model: path().meta(model(

@@ -52,6 +52,22 @@ export const configChecks: readonly CrossCheck<TrainConfig>[] = [
     },
   },
   {
+    fields: ["prefix_sharing", "packing"],
+    fault: ({ prefix_sharing, packing }) =>
+      prefix_sharing && packing
+        ? "Cannot use prefix_sharing with packing: both decide which records come together; " +
+          "set one of them to false"
+        : null,
+  },
+  {
+    fields: ["prefix_sharing", "completion_only_loss"],
+    fault: ({ prefix_sharing, completion_only_loss }) =>
+      prefix_sharing && !completion_only_loss
+        ? "Cannot use prefix_sharing with completion_only_loss false: what is learned from every " +
+          "token of a prompt is not shared; set one of them to its default"
+        : null,
+  },
+  {
     fields: ["method", "init_adapter"],
     fault: ({ method, init_adapter }) =>
       method === "full" && init_adapter !== null

@@ -8,7 +8,13 @@ import type { Checkpoint } from "../formats/checkpoint.ts";
 import { itemBytes } from "../formats/safetensors.ts";
 import { buildModel, type ModelFiles } from "../model/load.ts";
 import type { Model } from "../model/model.ts";
-import { packBatch, type RaggedBatch } from "../text/batch.ts";
+import {
+  type BatchLayout,
+  batchRows,
+  packBatch,
+  type RaggedBatch,
+  sequenceLength,
+} from "../text/batch.ts";
 import type { TokenizedExample } from "../text/example.ts";
 import type { BatchPlan } from "./batches.ts";
 import type { TrainConfig } from "./config.ts";
@@ -91,51 +97,54 @@ const TURN_MS = 100;
 
 /** The passes of a run that take the most memory. */
 async function largestPasses(
-  { steps, passesOf }: BatchPlan,
+  { steps, layout, passesOf }: BatchPlan,
   signal?: AbortSignal,
 ): Promise<RaggedBatch[]> {
   let largest: Sized<readonly TokenizedExample[]>[] = [];
   let turn = performance.now();
   for (let step = 0; step < steps.totalSteps; step++) {
-    for (const examples of passesOf(step)) largest = withLarger(largest, sized(examples));
+    for (const pass of passesOf(step)) largest = withLarger(largest, sized(pass, layout));
     if (performance.now() - turn < TURN_MS) continue;
     await new Promise((resolve) => setTimeout(resolve));
     signal?.throwIfAborted();
     turn = performance.now();
   }
-  return largest.map(({ pass }) => packBatch(pass));
+  return largest.map(({ pass }) => packBatch(pass, layout));
 }
 
 function largestBatches(batches: readonly RaggedBatch[]): RaggedBatch[] {
   let largest: Sized<RaggedBatch>[] = [];
   for (const pass of batches) {
-    const { tokens, targetRows, sequences } = pass;
-    const longest = Math.max(...sequences.map(({ start, end }) => end - start));
-    largest = withLarger(largest, { pass, sizes: [tokens.length, targetRows.length, longest] });
+    const rows = pass.tokens.length, targets = pass.targetRows.length;
+    const longest = Math.max(...pass.sequences.map(sequenceLength));
+    largest = withLarger(largest, { pass, sizes: [rows, targets, longest, rows] });
   }
   return largest.map(({ pass }) => pass);
 }
 
 interface Sized<Pass> {
   readonly pass: Pass;
-  /** Rows, targets and the longest sequence. */
-  readonly sizes: readonly [number, number, number];
+  /** Rows, targets, the longest sequence, and keys: the rows, those that are shared for each use. */
+  readonly sizes: readonly [number, number, number, number];
 }
 
-function sized(pass: readonly TokenizedExample[]): Sized<readonly TokenizedExample[]> {
-  let rows = 0, targets = 0, longest = 0;
+function sized(
+  pass: readonly TokenizedExample[],
+  layout: BatchLayout,
+): Sized<readonly TokenizedExample[]> {
+  let targets = 0, longest = 0, keys = 0;
   for (const { ids, targetStart } of pass) {
-    rows += ids.length;
     targets += ids.length - targetStart;
     longest = Math.max(longest, ids.length);
+    keys += ids.length;
   }
-  return { pass, sizes: [rows, targets, longest] };
+  return { pass, sizes: [batchRows(pass, layout), targets, longest, keys] };
 }
 
 /**
- * Keeps the passes that no other one exceeds in rows, targets and longest sequence: one of them takes
- * the most memory, be it for the blocks, which grow with the rows, for the logits, with the targets,
- * or for the scores of attention, with the longest sequence.
+ * Keeps the passes that no other one exceeds in all sizes: one of them takes the most memory, be it
+ * for the blocks, which grow with the rows, for the logits, with the targets, for the scores of
+ * attention, with the longest sequence, or for shared keys.
  */
 function withLarger<Pass>(largest: Sized<Pass>[], next: Sized<Pass>): Sized<Pass>[] {
   const { sizes } = next;

@@ -83,6 +83,7 @@ const FIXED = [
   "max_seq_length",
   "completion_only_loss",
   "packing",
+  "prefix_sharing",
   "shuffle",
   "seed",
   "per_device_train_batch_size",
@@ -94,7 +95,10 @@ const FIXED = [
 ] as const satisfies readonly (keyof TrainConfig)[];
 
 /** What runs did before there was the option. */
-const BEFORE: Readonly<Record<string, unknown>> = { optim: "adamw_torch" };
+const BEFORE: Readonly<Record<string, unknown>> = {
+  optim: "adamw_torch",
+  prefix_sharing: false,
+};
 
 /** The run a checkpoint belongs to: its fixed options, and digests of its tokens and base model. */
 export interface RunIdentity {

@@ -11,7 +11,7 @@ import type { Model } from "../model/model.ts";
 import type { ForwardInput } from "../model/network.ts";
 import { adamwStep, clipGradients } from "../ops/adamw.ts";
 import { Tape, type TapeOptions } from "../ops/tape.ts";
-import type { RaggedBatch } from "../text/batch.ts";
+import { type RaggedBatch, sequenceLength } from "../text/batch.ts";
 import type { Trainable } from "./checkpoint.ts";
 
 /** What a step needs. */
@@ -103,8 +103,9 @@ function runPass(
 /** NEFTune's alpha / √(tokens · C) for each row, by the length of its sequence. */
 export function noiseScales(batch: RaggedBatch, alpha: number, width: number): Float32Array {
   const scales = new Float32Array(batch.tokens.length);
-  for (const { start, end } of batch.sequences) {
-    scales.fill(alpha / Math.sqrt((end - start) * width), start, end);
+  for (const sequence of batch.sequences) {
+    const scale = alpha / Math.sqrt(sequenceLength(sequence) * width);
+    scales.fill(scale, sequence.start, sequence.end);
   }
   return scales;
 }

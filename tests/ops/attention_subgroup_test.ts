@@ -22,17 +22,21 @@ function tiledRows(scope: Scope, rows: AttentionRows): AttentionRows {
   return { ...rows, tiles: attentionTiles(scope, rows.spans) };
 }
 
-Deno.test("attention by subgroups: only on CPU adapters, and only for whole sequences", async () => {
-  const { spans } = rowsOf([9, 3]);
+Deno.test("attention by subgroups: only on CPU adapters, in tiles of eight positions", async () => {
   const [device, gpu] = [await testDevice(), await testDeviceAsGpu()];
   using scope = device.scope("test");
   using onGpu = gpu.scope("test");
-  assertEquals(attentionTiles(onGpu, spans), null);
-  const cached = { queryBegin: 0, queryCount: 2, keyBegin: 0, keyCount: 3 };
-  assertEquals(attentionTiles(scope, [cached]), null);
-  const tiles = attentionTiles(scope, spans);
-  if (!device.info.software) return assertEquals(tiles, null);
-  assertEquals([...await device.readU32(tiles!)], [0, 0, 9, 0, 0, 0, 9, 8, 9, 9, 3, 0]);
+  assertEquals(attentionTiles(onGpu, rowsOf([9, 3]).spans), null);
+  const whole = attentionTiles(scope, rowsOf([9, 3]).spans);
+  if (!device.info.software) return assertEquals(whole, null);
+  const expected = [[0, 0, 9, 0, 0], [0, 0, 9, 0, 8], [9, 9, 3, 0, 0]];
+  assertEquals([...await device.readU32(whole!.queries)], expected.flat());
+  assertEquals(whole!.keys, whole!.queries);
+  // Seven keys before the two queries: one tile of queries, two of keys.
+  const late = { queryBegin: 4, queryCount: 2, keyBegin: 1, keyCount: 9 };
+  const tiles = attentionTiles(scope, [late])!;
+  assertEquals([...await device.readU32(tiles.queries)], [4, 1, 9, 7, 7]);
+  assertEquals([...await device.readU32(tiles.keys)], [4, 1, 9, 7, 0, 4, 1, 9, 7, 8]);
 });
 
 const CASES: { lengths: number[]; heads: number; kvHeads: number; window?: number }[] = [

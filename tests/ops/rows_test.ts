@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ShapeError } from "../../src/errors.ts";
 import { add } from "../../src/ops/elementwise.ts";
-import { gatherRows, scatterRows } from "../../src/ops/rows.ts";
+import { gatherRows, rowUses, scatterRows, takeRows } from "../../src/ops/rows.ts";
 import { Tape } from "../../src/ops/tape.ts";
 import * as reference from "../reference.ts";
 import { checkOp, GuardedScope, seededValues, testDevice } from "./harness.ts";
@@ -40,6 +40,34 @@ Deno.test("gatherRows: gradients of two picks add up", () =>
     },
     reference: ({ x }) =>
       reference.add(reference.gatherRows(x, [3, 1], 3), reference.gatherRows(x, [0, 3], 3)),
+  }));
+
+for (
+  const { n, shape, rows } of [
+    { n: 1, shape: [3], rows: [0, 0, 0, 0] },
+    { n: 4, shape: [5], rows: [2, 0, 2, 3, 2] },
+    { n: 3, shape: [2, 3], rows: [1] },
+    { n: 70, shape: [1], rows: Array.from({ length: 200 }, (_, i) => (i * i) % 70) },
+  ]
+) {
+  const width = shape.reduce((product, length) => product * length, 1);
+  Deno.test(`takeRows: ${rows.length} times of ${n} rows of ${shape}, and the gradient`, () =>
+    checkOp({
+      inputs: { x: [n, ...shape] },
+      run: (tape, { x }, scope) => takeRows(tape, x, rowUses(scope, rows, n)),
+      reference: ({ x }) => reference.gatherRows(x, rows, width),
+    }));
+}
+
+Deno.test("takeRows: gradients add to those of another use", () =>
+  checkOp({
+    inputs: { x: [4, 3] },
+    run(tape, { x }, scope) {
+      const first = takeRows(tape, x, rowUses(scope, [3, 1, 3], 4));
+      return add(tape, first, takeRows(tape, x, rowUses(scope, [0, 3, 3], 4)));
+    },
+    reference: ({ x }) =>
+      reference.add(reference.gatherRows(x, [3, 1, 3], 3), reference.gatherRows(x, [0, 3, 3], 3)),
   }));
 
 Deno.test("scatterRows: rows land where they belong, the others stay, as in a KV cache", async () => {

@@ -6,6 +6,7 @@ import { type BatchOptions, evaluationBatches, planBatches } from "../../src/tra
 
 const OPTIONS: BatchOptions = {
   packing: false,
+  prefix_sharing: false,
   shuffle: false,
   seed: 7,
   max_seq_length: 16,
@@ -67,6 +68,42 @@ Deno.test("a step's batches depend on the step alone, in whatever order they are
       other.batchesOf(step).map(idsOf).join() !== expected[step].map(idsOf).join()
     ),
   );
+});
+
+/** Twelve examples of two prompts by turns, which two tokens end. */
+const twoPrompts = Array.from({ length: 12 }, (_, i): TokenizedExample => {
+  const ids = Uint32Array.from({ length: 10 }, (_, at) => at < 8 ? 10 * (i % 2) + at : 50 + i);
+  return { id: `${i}`, ids, targetStart: 9, truncated: false };
+});
+const SHARING: BatchOptions = {
+  ...OPTIONS,
+  prefix_sharing: true,
+  per_device_train_batch_size: 3,
+  gradient_accumulation_steps: 1,
+};
+
+Deno.test("with prefix sharing, examples of a batch begin alike and share these rows", () => {
+  const plan = planBatches(twoPrompts, SHARING, 1000);
+  const batches = [0, 1, 2, 3].flatMap((step) => plan.batchesOf(step));
+  assertEquals(batches.map(idsOf), ["0 2 4", "1 3 5", "6 8 10", "7 9 11"]);
+  assertEquals(batches.map(({ tokens }) => tokens.length), [14, 14, 14, 14]);
+  const shuffled = planBatches(twoPrompts, { ...SHARING, shuffle: true }, 1000);
+  const epochs = [0, 4].map((first) =>
+    [0, 1, 2, 3].flatMap((step) => shuffled.batchesOf(first + step)).map((batch) => {
+      const ids = batch.sequences.map(({ id }) => Number(id));
+      assertEquals(new Set(ids.map((id) => id % 2)).size, 1);
+      return ids;
+    })
+  );
+  for (const ids of epochs) {
+    assertEquals(ids.flat().toSorted((a, b) => a - b), [...twoPrompts.keys()]);
+  }
+  assert(epochs[0].join() !== epochs[1].join());
+});
+
+Deno.test("shared rows count once against maxRows", () => {
+  const plan = planBatches(twoPrompts, { ...SHARING, per_device_train_batch_size: 6 }, 14);
+  assertEquals(plan.batchesOf(0).map(idsOf), ["0 2 4", "6 8 10"]);
 });
 
 Deno.test("a pass has at most maxRows rows; larger batches become several in the same order", () => {

@@ -19,6 +19,7 @@ Deno.test("the defaults of the train task", () => {
     max_seq_length: 1024,
     completion_only_loss: true,
     packing: false,
+    prefix_sharing: false,
     shuffle: true,
     base_model: "model/",
     method: "qlora",

@@ -104,6 +104,26 @@ Deno.test("a pass with few rows but a long sequence is planned", async () => {
   await checkPlan({ ...config, per_device_train_batch_size: 10 });
 });
 
+Deno.test("passes whose examples share their beginnings take what was planned, which is less", async () => {
+  using folder = tempFolder();
+  const train_path = await writeJsonl(
+    folder("train.jsonl"),
+    Array.from({ length: 12 }, (_, i) => ({
+      instruction: "Count them all. ".repeat(9 + i % 2),
+      input: `${i}`,
+      output: "SELECT 1",
+    })),
+  );
+  const options = { train_path, val_path: null, max_seq_length: 512, prefix_sharing: true };
+  const config = await tinyConfig(folder, { ...options, per_device_train_batch_size: 5 });
+  await checkPlan(config);
+  const device = await testDevice();
+  using shared = await planTraining(device, config);
+  using apart = await planTraining(device, { ...config, prefix_sharing: false });
+  assert(shared.plan.rows < 0.5 * apart.plan.rows, `${shared.plan.rows}, ${apart.plan.rows} rows`);
+  assert(shared.plan.totalBytes < apart.plan.totalBytes);
+});
+
 Deno.test("planning neither reads weights nor touches the device's memory", async () => {
   using folder = tempFolder();
   const device = await testDevice();

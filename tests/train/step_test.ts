@@ -1,5 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { packBatch, type RaggedBatch } from "../../src/text/batch.ts";
+import type { TokenizedExample } from "../../src/text/example.ts";
 import { planBatches } from "../../src/train/batches.ts";
 import type { TrainConfig } from "../../src/train/config.ts";
 import type { TrainRun } from "../../src/train/prepare.ts";
@@ -96,6 +97,44 @@ for (const method of ["full", "qlora"] as const) {
         const apart = difference(gradients, first.gradients);
         assert(apart <= 1e-5 * first.result.gradNorm, `${name}: gradients are ${apart} apart`);
       }
+    }));
+}
+
+/** Three examples that begin like the first one of `run`, each with another end, and one like none. */
+function alike({ trainExamples: [example, other] }: TrainRun): TokenizedExample[] {
+  const { ids, targetStart } = example;
+  const ends = [[7, 8, 9], [7, 11], [12, 13, 14, 15, 16]].map((end, i) => ({
+    ...example,
+    id: `alike-${i}`,
+    ids: Uint32Array.of(...ids.subarray(0, targetStart - 2), ...end, ...ids.subarray(targetStart)),
+    targetStart: targetStart - 2 + end.length,
+  }));
+  return [...ends, other];
+}
+
+for (
+  const { method, checkpointing } of [
+    { method: "full", checkpointing: true },
+    { method: "qlora", checkpointing: true },
+    { method: "lora", checkpointing: false },
+  ] as const
+) {
+  const kept = checkpointing ? "with" : "without";
+  Deno.test(`${method}, ${kept} checkpointing: a shared prefix changes neither loss nor gradients`, () =>
+    withRun({ method }, async (run) => {
+      const examples = alike(run);
+      const shared = packBatch(examples, { sharePrefixes: true });
+      const apart = packBatch(examples);
+      const prefix = run.trainExamples[0].targetStart - 2;
+      assertEquals(apart.tokens.length - shared.tokens.length, 2 * prefix);
+      const tape = { checkpointing };
+      const expected = await stepOf(run, { batches: [apart], tape });
+      const gradients = await readAll(run, "gradient");
+      const found = await stepOf(run, { batches: [shared], tape });
+      assertEquals(found.targets, expected.targets);
+      assertAlmostEquals(found.loss, expected.loss, 1e-6 * expected.loss);
+      const off = difference(await readAll(run, "gradient"), gradients);
+      assert(off <= 1e-5 * expected.gradNorm, `gradients are ${off} apart`);
     }));
 }
 
