@@ -19,8 +19,9 @@ const QUESTIONS = 60;
 export const SMOKE_DEFAULTS = {
   output_dir: "outputs/smoke",
   max_steps: 500,
-  per_device_train_batch_size: 4,
+  per_device_train_batch_size: 8,
   gradient_accumulation_steps: 1,
+  prefix_sharing: true,
   gradient_checkpointing: false,
   learning_rate: 3e-3,
   lr_scheduler_type: "cosine",
