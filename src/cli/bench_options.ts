@@ -35,7 +35,7 @@ export const benchSchema = z.object({
   width: z.int().min(64).multipleOf(64).default(4096).meta({
     group: MEASUREMENTS,
     description:
-      "Width of the weights and of the step's layer, a multiple of 64; 4096 is Mistral-7B's.",
+      "Width of the weights and of the steps' layers, a multiple of 64; 4096 is Mistral-7B's.",
   }),
   step_tokens: size("Tokens of the training step.", 256),
   peer_size: size("Rows and columns of the matrices that other libraries multiply.", 1024),

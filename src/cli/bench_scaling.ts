@@ -6,6 +6,7 @@ import type { Device } from "../device/device.ts";
 import { fastest, type Measurement } from "./bench_measure.ts";
 import { openTrainable, smallLayers } from "./bench_model.ts";
 import type { BenchConfig } from "./bench_options.ts";
+import { workPerToken } from "./bench_step.ts";
 import { checkStep } from "./bench_step_check.ts";
 
 const TOKENS = [64, 128, 256, 512];
@@ -18,7 +19,8 @@ const FEW_TOKENS = TOKENS[1];
 
 /**
  * Training steps of a small model: over more and more tokens, then with more and more layers. `ratio`
- * is the cost of a token (in one layer) over that in the first step of its series; 1 is linear.
+ * is the cost of a token over that in the first step of its series, for as many operations: of few
+ * layers the last, which runs once, is a larger part. 1 is linear.
  */
 export async function* measureScaling(
   device: Device,
@@ -32,7 +34,8 @@ export async function* measureScaling(
       await checkStep(name, trainable, tokens);
       const step = async () => void await trainable.step(tokens, { checkpointing: true });
       const seconds = await fastest(device, Math.min(2, repeats), step);
-      const cost = seconds / tokens / layers;
+      const { useful, repeated } = workPerToken(trainable.model.linears, tokens);
+      const cost = seconds / tokens / (useful + repeated);
       results.push({ name, seconds, rate: tokens / seconds, unit: "tokens/s", cost } as const);
     }
     return results;
@@ -46,6 +49,6 @@ export async function* measureScaling(
   for (const layers of LAYERS) {
     const [{ cost, ...result }] = await measure(layers, [FEW_TOKENS]);
     first ||= cost;
-    yield { ...result, ratio: cost / first, of: `the cost of a layer, of ${LAYERS[0]}` };
+    yield { ...result, ratio: cost / first, of: `the cost of a layer's work, of ${LAYERS[0]}` };
   }
 }

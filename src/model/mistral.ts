@@ -17,7 +17,7 @@ import type { ModelConfig } from "./config.ts";
 import type { Architecture, ForwardInput, Network, WeightSource } from "./network.ts";
 
 /** Rows of the feed-forward part at once: its values are the widest of all. */
-const FEED_FORWARD_ROWS = 512;
+export const FEED_FORWARD_ROWS = 512;
 
 interface Layer {
   readonly index: number;

@@ -35,8 +35,8 @@ export type Block = (x: Tensor) => Tensor;
 /** What a tape keeps between the forward and the backward pass. */
 export interface TapeOptions {
   /**
-   * True (default) keeps the inputs of blocks and computes the rest again; false keeps all that the
-   * backward pass needs, which is faster and takes far more memory.
+   * True (default) keeps the inputs of blocks and computes the rest again, but for the last block of a
+   * chain; false keeps all that the backward pass needs, which is faster and takes far more memory.
    */
   readonly checkpointing?: boolean;
   /** The format in which the inputs of blocks are kept. Default "f32". */

@@ -88,8 +88,9 @@ function checkpointBytes(
   rows: number,
 ) {
   const itemBytes = tapeOptions(config, device).keepAs === "f16" ? 2 : 4;
-  // The first block's input stays as it is.
-  return rows * hiddenSize * (4 + itemBytes * (layers - 1));
+  // The inputs of the first and the last block stay as they are.
+  const whole = Math.min(2, layers);
+  return rows * hiddenSize * (4 * whole + itemBytes * (layers - whole));
 }
 
 /** Milliseconds of work after which others get their turn, a signal that aborts among them. */

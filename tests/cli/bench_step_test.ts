@@ -4,19 +4,36 @@ import { checkStep } from "../../src/cli/bench_step_check.ts";
 import { KernelError } from "../../src/errors.ts";
 import type { StepResult } from "../../src/train/step.ts";
 
-Deno.test("workPerToken: no gradient before the only layer, and no result made again", () => {
-  const weight = (rows: number, columns: number) => ({ weight: { rows, columns } });
-  const { useful, repeated } = workPerToken(
-    new Map([
-      ["model.layers.0.self_attn.q_proj", weight(8, 10)],
-      ["model.layers.0.self_attn.v_proj", weight(2, 10)],
-      ["model.layers.0.self_attn.o_proj", weight(10, 8)],
-      ["model.layers.0.mlp.down_proj", weight(10, 30)],
-      ["lm_head", weight(1000, 10)],
-    ]),
-  );
-  assertEquals(useful, 2 * (80 + 20) + 4 * (80 + 300));
-  assertEquals(repeated, 2 * (80 + 20 + 80));
+const weight = (rows: number, columns: number) => ({ weight: { rows, columns } });
+
+/** The linear layers of so many small layers, and a vocabulary projection. */
+function linearsOf(layers: number) {
+  const paths = Array.from({ length: layers }, (_, i) =>
+    [
+      [`model.layers.${i}.self_attn.q_proj`, weight(8, 10)],
+      [`model.layers.${i}.self_attn.v_proj`, weight(2, 10)],
+      [`model.layers.${i}.self_attn.o_proj`, weight(10, 8)],
+      [`model.layers.${i}.mlp.gate_proj`, weight(30, 10)],
+      [`model.layers.${i}.mlp.down_proj`, weight(10, 30)],
+    ] as const);
+  return new Map([...paths.flat(), ["lm_head", weight(1000, 10)] as const]);
+}
+
+Deno.test("workPerToken: no gradient before the first layer, nothing of the last made again", () => {
+  const alone = 2 * (80 + 20) + 4 * (80 + 300 + 300), above = 4 * (80 + 20 + 80 + 300 + 300);
+  const again = 2 * (80 + 20 + 80 + 300);
+  assertEquals(workPerToken(linearsOf(1), 512), { useful: alone, repeated: 0 });
+  for (const layers of [2, 12]) {
+    assertEquals(workPerToken(linearsOf(layers), 512), {
+      useful: alone + (layers - 1) * above,
+      repeated: (layers - 1) * again,
+    });
+  }
+});
+
+Deno.test("workPerToken: with more rows than the feed-forward part takes at once, it is made again", () => {
+  assertEquals(workPerToken(linearsOf(1), 513).repeated, 2 * 300);
+  assertEquals(workPerToken(linearsOf(2), 513).repeated, 2 * (80 + 20 + 80 + 300) + 2 * 300);
 });
 
 const config = { hiddenSize: 64, vocabularySize: 1024 };

@@ -3,6 +3,7 @@ import type { Device } from "../../src/device/device.ts";
 import { type Scope, sizeOf, type Tensor } from "../../src/device/tensor.ts";
 import { ShapeError } from "../../src/errors.ts";
 import { byRows, chain } from "../../src/ops/blocks.ts";
+import { crossEntropy } from "../../src/ops/cross_entropy.ts";
 import { add } from "../../src/ops/elementwise.ts";
 import { type Linear, linear } from "../../src/ops/linear.ts";
 import { rmsnorm } from "../../src/ops/rmsnorm.ts";
@@ -49,6 +50,21 @@ function createLayers(scope: Scope, count: number, dropout: number) {
   return { layers, parameters };
 }
 
+/** A frozen layer without an adapter. */
+function denseLinear(scope: Scope, rows: number): Linear {
+  const values = scope.upload(seededValues(rows * WIDTH, 60), [rows, WIDTH]);
+  const parts = [{ rowBegin: 0, rowCount: rows, values }];
+  const weight = {
+    kind: "dense",
+    name: "head",
+    rows,
+    columns: WIDTH,
+    dtype: "f32",
+    parts,
+  } as const;
+  return { weight, lora: null };
+}
+
 function runLayer(tape: Tape, x: Tensor, layer: Layer, maxRows: number): Tensor {
   const h = linear(tape, rmsnorm(tape, x, layer.norm, 1e-5), layer.mix, { residual: x });
   return byRows(tape, h, maxRows, (h) => {
@@ -61,25 +77,44 @@ interface PassOptions extends TapeOptions {
   readonly maxRows?: number;
   readonly dropout?: number;
   readonly trainInput?: boolean;
-  /** Builds the pass from plain operations, without blocks. */
-  readonly plain?: boolean;
+  /**
+   * "plain" builds the pass from plain operations, without blocks, "checkpoints" from blocks that all run
+   * once more, also the last. Default "chain".
+   */
+  readonly build?: "chain" | "checkpoints" | "plain";
+  /** Follows the blocks by a loss over so many classes. */
+  readonly classes?: number;
+}
+
+function runLayers(
+  tape: Tape,
+  x: Tensor,
+  { layers, build, maxRows }: Pick<PassOptions, "build"> & { layers: Layer[]; maxRows: number },
+): Tensor {
+  const blocks = layers.map((layer) => (x: Tensor) => runLayer(tape, x, layer, maxRows));
+  if (build === "chain") return chain(tape, x, blocks);
+  return blocks.reduce((x, block) => build === "plain" ? block(x) : tape.checkpoint(x, block), x);
 }
 
 async function pass(device: Device, options: PassOptions) {
-  const { maxRows = ROWS, dropout = 0, trainInput = false, plain = false, ...tapeOptions } =
-    options;
+  const { maxRows = ROWS, dropout = 0, trainInput = false, ...others } = options;
+  const { build = "chain", classes, ...tapeOptions } = others;
   using scope = device.scope("model");
   const { layers, parameters } = createLayers(scope, 3, dropout);
   const x = scope.upload(seededValues(ROWS * WIDTH, 50), [ROWS, WIDTH]);
   if (trainInput) {
     parameters.push({ name: "x", tensor: x, gradient: scope.zeros(x.shape), decay: true });
   }
+  const head = classes && denseLinear(scope, classes);
   device.resetPeak();
   using step = device.scope("step");
   const tape = new Tape(step, parameters, tapeOptions);
-  const blocks = layers.map((layer) => (x: Tensor) => runLayer(tape, x, layer, maxRows));
-  const y = plain ? blocks.reduce((x, block) => block(x), x) : chain(tape, x, blocks);
-  tape.backward(y, step.upload(seededValues(ROWS * WIDTH, 51), [ROWS, WIDTH]));
+  let y = runLayers(tape, x, { layers, build, maxRows });
+  if (head) {
+    const ids = step.upload(Uint32Array.from({ length: ROWS }, (_, i) => i % head.weight.rows));
+    y = tape.checkpoint(y, (y) => crossEntropy(tape, linear(tape, y, head), ids));
+  }
+  tape.backward(y, step.upload(seededValues(sizeOf(y.shape), 51), y.shape));
   const { peakBytes } = device;
   const gradients: Record<string, Float32Array> = {};
   for (const { name, gradient } of parameters) gradients[name] = await device.readF32(gradient);
@@ -102,7 +137,7 @@ for (const trainInput of [false, true]) {
   Deno.test(`chain: ${input} input has the gradients of plain operations bit for bit`, async () => {
     const device = await testDevice();
     const before = device.liveBytes;
-    const plain = await pass(device, { plain: true, trainInput, dropout: 0.3 });
+    const plain = await pass(device, { build: "plain", trainInput, dropout: 0.3 });
     for (const checkpointing of [true, false]) {
       const chained = await pass(device, { checkpointing, trainInput, dropout: 0.3 });
       assertEquals(chained.output, plain.output);
@@ -143,6 +178,55 @@ Deno.test("blocks: each way to keep less needs less memory than the one before",
   ) peaks.push((await pass(device, options)).peakBytes);
   assert(peaks[0] > peaks[1] && peaks[1] > peaks[2], String(peaks));
 });
+
+Deno.test("chain: keeping the last block's values changes no bit and takes no more memory than to run it again", async () => {
+  const device = await testDevice();
+  for (const maxRows of [ROWS, 8]) {
+    const options = { maxRows, dropout: 0.3, classes: 8 };
+    const repeated = await pass(device, { ...options, build: "checkpoints" });
+    const kept = await pass(device, options);
+    assertEquals(kept.output, repeated.output);
+    assertEquals(kept.gradients, repeated.gradients);
+    assert(kept.peakBytes <= repeated.peakBytes, `${kept.peakBytes} > ${repeated.peakBytes}`);
+  }
+});
+
+Deno.test("chain: a loss larger than a block lets the kept values raise the peak, by less than itself", async () => {
+  const device = await testDevice();
+  const classes = 400, logitsBytes = 4 * ROWS * classes;
+  const repeated = await pass(device, { classes, build: "checkpoints" });
+  const kept = await pass(device, { classes });
+  const raised = kept.peakBytes - repeated.peakBytes;
+  assert(raised > 0 && raised < 2 * logitsBytes, `${raised} bytes, logits ${logitsBytes}`);
+});
+
+for (const count of [1, 2, 5]) {
+  Deno.test(`chain: of ${count} blocks all but the last run twice`, async () => {
+    const device = await testDevice();
+    using scope = device.scope("test");
+    const { layers, parameters } = createLayers(scope, count, 0);
+    const runs = async (maxRows: number, trained: Parameter[], options: TapeOptions = {}) => {
+      using step = device.scope("step");
+      const x = step.upload(seededValues(ROWS * WIDTH, 1), [ROWS, WIDTH]);
+      const tape = new Tape(step, trained, options);
+      const seen: number[] = [];
+      const blocks = layers.map((layer, i) => (x: Tensor) => {
+        seen.push(i);
+        return runLayer(tape, x, layer, maxRows);
+      });
+      const y = chain(tape, x, blocks);
+      if (trained.length > 0) tape.backward(y);
+      await device.sync();
+      return seen;
+    };
+    const forward = layers.map((_, i) => i);
+    const twice = [...forward, ...forward.slice(0, -1).reverse()];
+    assertEquals(twice.length, 2 * count - 1);
+    for (const maxRows of [ROWS, 8]) assertEquals(await runs(maxRows, parameters), twice);
+    assertEquals(await runs(ROWS, parameters, { checkpointing: false }), forward);
+    assertEquals(await runs(ROWS, []), forward);
+  });
+}
 
 Deno.test("chain: without parameters only the result stays", async () => {
   const device = await testDevice();

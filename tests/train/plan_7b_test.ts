@@ -42,6 +42,8 @@ async function plannedFor(tokens: number, options: Record<string, unknown> = {})
 Deno.test("Mistral-7B, NF4 with double quantisation, rank 16 on all linears, 2,048 tokens: at most 5.5 GiB", async () => {
   const plan = await plannedFor(2048, { precision: "f16" });
   assertEquals(plan.rows, 2048);
+  // Block inputs: the first and the last in f32, 30 in f16.
+  assertEquals(plan.checkpoints, 2048 * 4096 * (2 * 4 + 30 * 2));
   assert(plan.totalBytes <= 5.5 * GIB, `${plan.totalBytes / GIB} GiB`);
   assert(plan.totalBytes > 4 * GIB);
   const small = await plannedFor(2048, { precision: "f16", optim: "adamw_8bit" });
