@@ -1,7 +1,8 @@
 // Rows: copies chosen rows of a matrix.
-//   gather: y[i, c] = x[rows[i], c];   scatter: y[rows[i], c] = x[i, c];   scatter_add: y[rows[i], c] += x[i, c]
+//   gather: y[i, c] = x[rows[i], c];   move_rows: y[rows[i], c] = x[places[i], c]
+//   scatter_add: y[rows[i], c] += x[i, c]
 //   sum_uses: y[i, c] (+)= Σ over u from starts[i] to starts[i + 1] - 1 of x[places[u], c]
-// Shapes: `count` chosen rows of C columns, distinct where scatter writes them; sum_uses writes all `count` rows of y.
+// Shapes: `count` chosen rows of C columns, distinct where they are written; sum_uses writes all `count` rows of y.
 // Geometry: one invocation per element of the chosen rows, in sum_uses of y.
 // Numerics: f32, sums in the order of the places.
 
@@ -28,10 +29,12 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
 }
 
 @compute @workgroup_size(WG)
-fn scatter(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn move_rows(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * WG;
   if i >= params.count * params.width { return; }
-  y[rows[i / params.width] * params.width + i % params.width] = x[i];
+  let column = i % params.width;
+  let start = places[i / params.width] * params.width;
+  y[rows[i / params.width] * params.width + column] = x[start + column];
 }
 
 @compute @workgroup_size(WG)

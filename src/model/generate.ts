@@ -69,9 +69,8 @@ export async function generate(
     signal?.throwIfAborted();
     using pass = device.scope("decoding");
     const tape = new Tape(pass);
-    const hidden = model.network.forward(tape, cache.step(pass, steps));
-    let row = 0;
-    const lastRows = Uint32Array.from(steps, ({ ids }) => (row += ids.length) - 1);
+    const { input, lastRows } = cache.step(pass, steps);
+    const hidden = model.network.forward(tape, input);
     const last = gatherRows(tape, hidden, pass.upload(lastRows));
     const logits = linear(tape, last, model.network.output);
     const chosen = await chooser(tape, logits, steps.map(({ sequence }) => sequence), count);

@@ -6,7 +6,8 @@ import type { Scope, Tensor } from "../device/tensor.ts";
 import type { AttentionSpan } from "../ops/attention.ts";
 import { attentionTiles } from "../ops/attention_subgroup.ts";
 import { decodingRows } from "../ops/attention_decode.ts";
-import { scatterRows } from "../ops/rows.ts";
+import { moveRows, type RowMoves } from "../ops/rows.ts";
+import { type PrefixGroup, prefixGroups } from "../data/prefix_sharing.ts";
 import type { ModelConfig } from "./config.ts";
 import type { ForwardInput, KeyValueStore } from "./network.ts";
 
@@ -23,7 +24,8 @@ export class KeyValueCache implements KeyValueStore {
   /** First row of each sequence. */
   readonly #begins: readonly number[];
   readonly #lengths: number[];
-  #slots: Tensor | null = null;
+  /** Where the rows of the present pass belong. */
+  #moves: RowMoves | null = null;
 
   /** `capacities` are the most rows that each sequence will have. Lives in `scope`. */
   constructor(
@@ -42,42 +44,49 @@ export class KeyValueCache implements KeyValueStore {
   }
 
   /**
-   * The input for a forward pass over new rows, at least one of each named sequence. Its arrays live
-   * in `scope`, which should end after the pass.
+   * The input for a forward pass over new rows, at least one of each named sequence, and the row of
+   * each one's last token. Sequences that begin here, beside each other, and alike share the rows of
+   * that beginning. The arrays live in `scope`, which should end after the pass.
    */
-  step(scope: Scope, steps: readonly SequenceStep[]): ForwardInput {
-    const tokens: number[] = [], positions: number[] = [], slots: number[] = [];
+  step(
+    scope: Scope,
+    steps: readonly SequenceStep[],
+  ): { readonly input: ForwardInput; readonly lastRows: Uint32Array<ArrayBuffer> } {
+    const tokens: number[] = [], positions: number[] = [];
+    const from: number[] = [], to: number[] = [];
     const spans: AttentionSpan[] = [];
     // Where a prompt is one token long its pass is like that of longer ones, so that its result does
     // not depend on what else is in the batch.
     const isDecoding = steps.every(({ sequence, ids }) =>
       ids.length === 1 && this.#lengths[sequence] > 0
     );
-    for (const { sequence, ids } of steps) {
-      const keyBegin = this.#begins[sequence];
-      const first = this.#lengths[sequence];
-      const keyCount = first + ids.length;
-      if (keyCount > this.capacities[sequence]) {
-        throw new RangeError(
-          `Cannot cache ${keyCount} rows: the sequence has room for ${
-            this.capacities[sequence]
-          }; ` +
-            "make the cache for all rows to come",
-        );
+    const areNew = steps.every(({ sequence }) => this.#lengths[sequence] === 0);
+    const prompts = steps.map((step) => ({ ...step, targetStart: step.ids.length }));
+    for (const { prefix, members } of areNew ? prefixGroups(prompts) : alone(prompts)) {
+      const firstRow = tokens.length;
+      for (const [member, { sequence, ids }] of members.entries()) {
+        const keyBegin = this.#begins[sequence], length = this.#lengths[sequence];
+        const keyCount = length + ids.length;
+        this.#checkRoom(sequence, keyCount);
+        const shared = member === 0 ? 0 : prefix;
+        const queryCount = ids.length - shared;
+        spans.push({ queryBegin: tokens.length, queryCount, keyBegin, keyCount });
+        for (let i = 0; i < ids.length; i++) {
+          to.push(keyBegin + length + i);
+          from.push(i < shared ? firstRow + i : tokens.length);
+          if (i < shared) continue;
+          tokens.push(ids[i]);
+          positions.push(length + i);
+        }
+        this.#lengths[sequence] = keyCount;
       }
-      spans.push({ queryBegin: tokens.length, queryCount: ids.length, keyBegin, keyCount });
-      for (let i = 0; i < ids.length; i++) {
-        tokens.push(ids[i]);
-        positions.push(first + i);
-        slots.push(keyBegin + first + i);
-      }
-      this.#lengths[sequence] = keyCount;
     }
-    this.#slots = scope.upload(Uint32Array.from(slots));
+    const rows = (values: readonly number[]) => scope.upload(Uint32Array.from(values));
+    this.#moves = { from: rows(from), to: rows(to) };
     const { slidingWindow } = this.config;
-    return {
+    const input: ForwardInput = {
       tokens: Uint32Array.from(tokens),
-      positions: scope.upload(Uint32Array.from(positions)),
+      positions: rows(positions),
       length: Math.max(...spans.map((span) => span.keyCount)),
       attention: {
         spans,
@@ -87,12 +96,27 @@ export class KeyValueCache implements KeyValueStore {
       },
       cache: this,
     };
+    const lastRows = Uint32Array.from(spans, (span) => span.queryBegin + span.queryCount - 1);
+    return { input, lastRows };
   }
 
   append(layer: number, keys: Tensor, values: Tensor): { keys: Tensor; values: Tensor } {
     const stored = this.#layers[layer];
-    scatterRows(this.scope.device, keys, this.#slots!, stored.keys);
-    scatterRows(this.scope.device, values, this.#slots!, stored.values);
+    moveRows(this.scope.device, keys, stored.keys, this.#moves!);
+    moveRows(this.scope.device, values, stored.values, this.#moves!);
     return stored;
   }
+
+  #checkRoom(sequence: number, rows: number): void {
+    const room = this.capacities[sequence];
+    if (rows <= room) return;
+    throw new RangeError(
+      `Cannot cache ${rows} rows: the sequence has room for ${room}; ` +
+        "make the cache for all rows to come",
+    );
+  }
+}
+
+function alone<Sequence>(sequences: readonly Sequence[]): PrefixGroup<Sequence>[] {
+  return sequences.map((sequence) => ({ prefix: 0, members: [sequence] }));
 }

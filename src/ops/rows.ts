@@ -74,12 +74,21 @@ export function takeRows(tape: Tape, x: Tensor, { rows, places, starts }: RowUse
   return y;
 }
 
-/** Writes the rows of `x` [M, …] to rows `rows` [M] (u32, distinct) of `target`. Not differentiable. */
-export function scatterRows(device: Device, x: Tensor, rows: Tensor, target: Tensor): void {
-  const count = x.shape[0], width = sizeOf(x.shape.slice(1));
-  expectShape("scatter rows", x, x.shape);
-  expectShape("scatter rows", rows, [count], "u32");
-  expectShape("scatter rows", target, [null, ...x.shape.slice(1)]);
-  const args = { x, rows, y: target, count, width };
-  device.run(kernel, "scatter", args, { threads: count * width });
+/** Which rows go where: M of each, u32. */
+export interface RowMoves {
+  /** [M] */
+  readonly from: Tensor;
+  /** [M], distinct. */
+  readonly to: Tensor;
+}
+
+/** Copies rows of `x` [N, …] to rows of `target` [N', …]. Not differentiable. Throws ShapeError. */
+export function moveRows(device: Device, x: Tensor, target: Tensor, { from, to }: RowMoves): void {
+  const [count] = to.shape, rest = x.shape.slice(1), width = sizeOf(rest);
+  expectShape("move rows", x, x.shape);
+  expectShape("move rows", from, [count], "u32");
+  expectShape("move rows", to, [null], "u32");
+  expectShape("move rows", target, [null, ...rest]);
+  const args = { x, places: from, rows: to, y: target, count, width };
+  device.run(kernel, "move_rows", args, { threads: count * width });
 }

@@ -5,7 +5,7 @@
 import { random } from "../data/random.ts";
 import { ShapeError } from "../errors.ts";
 import type { TokenizedExample } from "./example.ts";
-import { prefixGroups } from "./prefix_sharing.ts";
+import { prefixGroups } from "../data/prefix_sharing.ts";
 
 /**
  * The order in which an epoch (from 0) takes `count` examples: 0, 1, 2, … or, with `shuffle`, a
@@ -96,10 +96,8 @@ export function batchRows(
   let rows = 0;
   for (const { ids } of examples) rows += ids.length;
   if (!sharePrefixes) return rows;
-  const saved = prefixGroups(examples).map(({ prefix, examples: { length } }) =>
-    prefix * (length - 1)
-  );
-  return saved.reduce((rows, saved) => rows - saved, rows);
+  for (const { prefix, members } of prefixGroups(examples)) rows -= prefix * (members.length - 1);
+  return rows;
 }
 
 /** Lays examples end to end. Throws ShapeError for a `targetStart` outside [1, length]. */
@@ -127,12 +125,12 @@ export function packBatch(
   };
   const groups = layout.sharePrefixes
     ? prefixGroups(examples)
-    : examples.map((example) => ({ prefix: 0, examples: [example] }));
+    : examples.map((example) => ({ prefix: 0, members: [example] }));
   let start = 0;
   let target = 0;
-  for (const { prefix: length, examples } of groups) {
+  for (const { prefix: length, members } of groups) {
     const prefix = { start, end: start + length };
-    for (const [member, { id, ids, targetStart }] of examples.entries()) {
+    for (const [member, { id, ids, targetStart }] of members.entries()) {
       const isFirst = member === 0;
       // Row r of the batch holds token r - origin of the example.
       const origin = isFirst ? start : start - length;

@@ -13,7 +13,7 @@ import {
   type RaggedBatch,
 } from "../text/batch.ts";
 import type { TokenizedExample } from "../text/example.ts";
-import { arrangeByCluster, prefixClusters } from "../text/prefix_sharing.ts";
+import { arrangeByCluster, prefixClusters } from "../data/prefix_sharing.ts";
 import type { TrainConfig } from "./config.ts";
 import { batchesOfStep, examplesOfBatch, planSteps, type StepPlan } from "./schedule.ts";
 

@@ -4,6 +4,7 @@ import { KeyValueCache, type SequenceStep } from "../../src/model/kv_cache.ts";
 import { loadModel } from "../../src/model/load.ts";
 import type { Model } from "../../src/model/model.ts";
 import { linear } from "../../src/ops/linear.ts";
+import { gatherRows } from "../../src/ops/rows.ts";
 import { Tape } from "../../src/ops/tape.ts";
 import { assertWithin } from "../ops/harness.ts";
 import { BASE, DENSE, leavesNothing, logitsOf } from "./support.ts";
@@ -29,7 +30,7 @@ async function cachedLogits(
   for (const step of steps) {
     using pass = device.scope("pass");
     const tape = new Tape(pass);
-    const hidden = model.network.forward(tape, cache.step(pass, step));
+    const hidden = model.network.forward(tape, cache.step(pass, step).input);
     logits.push(await device.readF32(linear(tape, hidden, model.network.output)));
   }
   return logits;
@@ -88,7 +89,9 @@ Deno.test("a full cache refuses further rows and takes its memory with its scope
       cache.step(scope, [{ sequence: 0, ids: [1, 2, 3] }]);
       const tooMany = [{ sequence: 0, ids: [4, 5] }];
       assertThrows(() => cache.step(scope, tooMany), RangeError, "Cannot cache 5 rows");
-      const next = cache.step(scope, [{ sequence: 0, ids: [4] }, { sequence: 1, ids: [7, 8] }]);
+      const steps = [{ sequence: 0, ids: [4] }, { sequence: 1, ids: [7, 8] }];
+      const { input: next, lastRows } = cache.step(scope, steps);
+      assertEquals([...lastRows], [0, 2]);
       assertEquals([...next.tokens], [4, 7, 8]);
       assertEquals(next.length, 4);
       assert(next.cache === cache);
@@ -96,3 +99,40 @@ Deno.test("a full cache refuses further rows and takes its memory with its scope
     assertEquals(device.liveBytes, before);
     await device.sync();
   }));
+
+for (const window of [16, null]) {
+  Deno.test(`prompts that begin alike are read once, window ${window}: the logits of each alone`, () =>
+    leavesNothing(async (device) => {
+      using model = await loadModel(device, BASE, DENSE);
+      const config = { ...model.config, slidingWindow: window };
+      // The third is the first one again, the last like none.
+      const prompts = [LONG, [...LONG.slice(0, 15), 7, 8], LONG, LONG.slice(0, 17), SHORT];
+      const lastLogits = async (prompts: number[][]) => {
+        using scope = device.scope("test");
+        const capacities = prompts.map(({ length }) => length + 1);
+        const cache = new KeyValueCache(scope, config, capacities);
+        const steps = prompts.map((ids, sequence) => ({ sequence, ids }));
+        const read = async (steps: SequenceStep[]) => {
+          const tape = new Tape(scope);
+          const { input, lastRows } = cache.step(scope, steps);
+          const hidden = model.network.forward(tape, input);
+          const last = gatherRows(tape, hidden, scope.upload(lastRows));
+          const logits = await device.readF32(linear(tape, last, model.network.output));
+          return { rows: input.tokens.length, logits };
+        };
+        const first = await read(steps);
+        const second = await read(steps.map(({ sequence }) => ({ sequence, ids: [9] })));
+        return { rows: first.rows, logits: [first.logits, second.logits] };
+      };
+      const together = await lastLogits(prompts);
+      assertEquals(together.rows, 23 + 2 + 8 + 2 + 9);
+      const width = together.logits[0].length / prompts.length;
+      for (const [i, prompt] of prompts.entries()) {
+        const alone = await lastLogits([prompt]);
+        for (const [pass, values] of alone.logits.entries()) {
+          const found = together.logits[pass].subarray(i * width, (i + 1) * width);
+          assertWithin(`prompt ${i}, pass ${pass}`, found, values, TOLERANCE);
+        }
+      }
+    }));
+}

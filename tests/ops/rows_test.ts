@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ShapeError } from "../../src/errors.ts";
 import { add } from "../../src/ops/elementwise.ts";
-import { gatherRows, rowUses, scatterRows, takeRows } from "../../src/ops/rows.ts";
+import { gatherRows, moveRows, rowUses, takeRows } from "../../src/ops/rows.ts";
 import { Tape } from "../../src/ops/tape.ts";
 import * as reference from "../reference.ts";
 import { checkOp, GuardedScope, seededValues, testDevice } from "./harness.ts";
@@ -70,15 +70,16 @@ Deno.test("takeRows: gradients add to those of another use", () =>
       reference.add(reference.gatherRows(x, [3, 1, 3], 3), reference.gatherRows(x, [0, 3, 3], 3)),
   }));
 
-Deno.test("scatterRows: rows land where they belong, the others stay, as in a KV cache", async () => {
+Deno.test("moveRows: rows land where they belong, the others stay, as in a KV cache", async () => {
   const device = await testDevice();
   using scope = new GuardedScope(device, "test");
   const cache = scope.upload(new Float32Array(5 * 6).fill(-1), [5, 2, 3]);
   const values = seededValues(12, 2);
-  const rows = [3, 1];
-  scatterRows(device, scope.upload(values, [2, 2, 3]), scope.upload(Uint32Array.from(rows)), cache);
+  const [from, to] = [[0, 1, 0], [3, 1, 4]];
+  const [fromRows, toRows] = [from, to].map((rows) => scope.upload(Uint32Array.from(rows)));
+  moveRows(device, scope.upload(values, [2, 2, 3]), cache, { from: fromRows, to: toRows });
   const expected = new Float32Array(30).fill(-1);
-  rows.forEach((row, i) => expected.set(values.subarray(6 * i, 6 * i + 6), 6 * row));
+  to.forEach((row, i) => expected.set(values.subarray(6 * from[i], 6 * from[i] + 6), 6 * row));
   assertEquals(await device.readF32(cache), expected);
   await scope.checkGuards();
 });
@@ -91,9 +92,10 @@ Deno.test("rows: shapes and dtypes that do not fit are refused", async () => {
   assertThrows(() => gatherRows(tape, scope.zeros([8]), rows), ShapeError, "[any, any] f32");
   assertThrows(() => gatherRows(tape, x, scope.zeros([2])), ShapeError, "[any] u32");
   const target = scope.zeros([9, 2]);
-  assertThrows(() => scatterRows(device, x, rows, target), ShapeError, "[4] u32");
-  const two = scope.zeros([2, 2]);
-  assertThrows(() => scatterRows(device, two, rows, scope.zeros([9, 3])), ShapeError, "[any, 2]");
+  const four = scope.zeros([4], { dtype: "u32" });
+  const moves = { from: rows, to: rows };
+  assertThrows(() => moveRows(device, x, target, { from: four, to: rows }), ShapeError, "[2] u32");
+  assertThrows(() => moveRows(device, x, scope.zeros([9, 3]), moves), ShapeError, "[any, 2]");
   const words = scope.zeros([2, 2], { dtype: "u32" });
-  assertThrows(() => scatterRows(device, words, rows, target), ShapeError, "[2, 2] f32");
+  assertThrows(() => moveRows(device, words, target, moves), ShapeError, "[2, 2] f32");
 });

@@ -8,7 +8,7 @@ import {
   prefixClusters,
   prefixGroups,
   sharedPrefix,
-} from "../../src/text/prefix_sharing.ts";
+} from "../../src/data/prefix_sharing.ts";
 
 function example(id: string, ids: number[], targetStart = ids.length - 1): TokenizedExample {
   return { id, ids: Uint32Array.from(ids), targetStart, truncated: false };
@@ -19,9 +19,9 @@ const b = example("b", [1, 5, 6, 7, 21, 31, 32, 2], 6);
 const c = example("c", [1, 5, 6, 8, 22, 33, 2], 5);
 const other = example("other", [1, 9, 9, 9, 9, 9, 2], 5);
 const groupsOf = (examples: readonly TokenizedExample[]) =>
-  prefixGroups(examples).map(({ prefix, examples }) => [
+  prefixGroups(examples).map(({ prefix, members }) => [
     prefix,
-    examples.map(({ id }) => id).join(),
+    members.map(({ id }) => id).join(),
   ]);
 
 Deno.test("a shared prefix ends where tokens differ, and before a row that predicts a target", () => {

@@ -1,0 +1,108 @@
+/**
+ * Sequences whose prompts begin alike, as those about one schema do: a pass needs that beginning only
+ * once.
+ * @module
+ */
+import type { Random } from "./random.ts";
+
+/** Tokens of which those from `targetStart` on are to be predicted, the first of them by its prompt. */
+export interface PromptedTokens {
+  readonly ids: ArrayLike<number>;
+  readonly targetStart: number;
+}
+
+/** Sequences that share their first `prefix` tokens. */
+export interface PrefixGroup<Sequence> {
+  readonly prefix: number;
+  readonly members: readonly Sequence[];
+}
+
+/** Sequences share a beginning only where it is at least this part of the longer one of them. */
+const WORTH_SHARING = 0.5;
+
+/**
+ * Tokens at the beginning of both whose rows can be the same: the row before a target has to predict
+ * it, and those of two sequences predict different ones.
+ */
+export function sharedPrefix(a: PromptedTokens, b: PromptedTokens): number {
+  const most = Math.min(a.targetStart, b.targetStart) - 1;
+  let length = 0;
+  while (length < most && a.ids[length] === b.ids[length]) length++;
+  return length;
+}
+
+function isWorthSharing(prefix: number, a: PromptedTokens, b: PromptedTokens): boolean {
+  return prefix > 0 && prefix >= WORTH_SHARING * Math.max(a.ids.length, b.ids.length);
+}
+
+/** Cuts sequences, in their order, into groups that share the beginning of the group's first one. */
+export function prefixGroups<Sequence extends PromptedTokens>(
+  sequences: readonly Sequence[],
+): PrefixGroup<Sequence>[] {
+  const groups: { prefix: number; members: Sequence[] }[] = [];
+  for (const sequence of sequences) {
+    const group = groups.at(-1);
+    const first = group?.members[0];
+    const shared = first ? sharedPrefix(first, sequence) : 0;
+    if (first && isWorthSharing(shared, first, sequence)) {
+      group.prefix = group.members.length === 1 ? shared : Math.min(group.prefix, shared);
+      group.members.push(sequence);
+    } else groups.push({ prefix: 0, members: [sequence] });
+  }
+  return groups;
+}
+
+/**
+ * Which sequences begin alike: a number for each, the same for two that are linked by others each of
+ * which shares enough with the next one.
+ */
+export function prefixClusters(sequences: readonly PromptedTokens[]): Uint32Array {
+  const sorted = Array.from(sequences, (_, index) => index)
+    .sort((a, b) => compareTokens(sequences[a].ids, sequences[b].ids) || a - b);
+  const clusters = new Uint32Array(sequences.length);
+  let cluster = 0;
+  for (let i = 1; i < sorted.length; i++) {
+    const [before, next] = [sequences[sorted[i - 1]], sequences[sorted[i]]];
+    if (!isWorthSharing(sharedPrefix(before, next), before, next)) cluster++;
+    clusters[sorted[i]] = cluster;
+  }
+  return clusters;
+}
+
+function compareTokens(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i] - b[i];
+  return a.length - b.length;
+}
+
+/**
+ * Arranges an epoch's `order` of examples so that batches of `size` are of one cluster as far as they
+ * can: those of a cluster keep their order, what fills no whole batch comes together in mixed ones.
+ * Full batches are shuffled by `rng`, or come in the order of their first examples without it; one
+ * that is not full is the last. Returns a new order.
+ */
+export function arrangeByCluster(
+  order: Uint32Array,
+  clusters: Uint32Array,
+  { size, rng }: { readonly size: number; readonly rng: Random | null },
+): Uint32Array {
+  const open = new Map<number, number[]>();
+  const full: number[][] = [];
+  for (const example of order) {
+    const batch = open.get(clusters[example]) ?? [];
+    batch.push(example);
+    if (batch.length === size) {
+      full.push(batch);
+      open.delete(clusters[example]);
+    } else open.set(clusters[example], batch);
+  }
+  const rest = [...open.values()].flat();
+  while (rest.length >= size) full.push(rest.splice(0, size));
+  if (rng) rng.shuffle(full);
+  else {
+    const places = new Uint32Array(order.length);
+    order.forEach((example, place) => places[example] = place);
+    full.sort(([a], [b]) => places[a] - places[b]);
+  }
+  return Uint32Array.from([...full.flat(), ...rest]);
+}
