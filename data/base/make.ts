@@ -80,6 +80,18 @@ export const STAGES: readonly Stage[] = [
     },
     options: { lr_scheduler_type: "cosine", warmup_steps: 100 },
   },
+  {
+    name: "more-meanings",
+    texts: {
+      seed: SEED + 5,
+      count: 64_000 + HELD_OUT,
+      tasks: 55,
+      meanings: 55,
+      copies: 10,
+      repeats: 5,
+    },
+    options: { learning_rate: 1.2e-3, lr_scheduler_type: "cosine", warmup_steps: 100 },
+  },
 ];
 
 const CONFIG = {

@@ -71,7 +71,7 @@ export async function* rehearse(
     per_device_train_batch_size: training.length,
     gradient_accumulation_steps: 1,
     max_steps: 1,
-  }, Infinity);
+  }, { maxRows: Infinity });
   device.resetPeak();
 
   let begin = performance.now();

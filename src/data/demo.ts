@@ -81,7 +81,7 @@ function pairs(split: PairSplit, seed: number, count?: number): Generator<Pair> 
   return syntheticPairs({ split, seed, count, schemas: "demo" });
 }
 
-/** Each shows its whole database, as who asks about one has it. */
+/** Each shows the whole database, not only the tables that its query needs. */
 function recordsOf(split: keyof DemoSplits, pairs: Iterable<Pair>): InstructionRecord[] {
   return Array.from(pairs, (pair, i) => {
     const shown = pair.database.tables;

@@ -17,7 +17,7 @@ export interface PrefixGroup<Sequence> {
   readonly members: readonly Sequence[];
 }
 
-/** Sequences share a beginning only where it is at least this part of the longer one of them. */
+/** Sequences share a beginning only where it is at least this part of the longer prompt. */
 const WORTH_SHARING = 0.5;
 
 /**
@@ -32,10 +32,13 @@ export function sharedPrefix(a: PromptedTokens, b: PromptedTokens): number {
 }
 
 function isWorthSharing(prefix: number, a: PromptedTokens, b: PromptedTokens): boolean {
-  return prefix > 0 && prefix >= WORTH_SHARING * Math.max(a.ids.length, b.ids.length);
+  return prefix > 0 && prefix >= WORTH_SHARING * Math.max(a.targetStart, b.targetStart);
 }
 
-/** Cuts sequences, in their order, into groups that share the beginning of the group's first one. */
+/**
+ * Cuts sequences, in their order, into groups that share the beginning of the group's first one. One
+ * that shares so little with a group that this would need more rows begins another group.
+ */
 export function prefixGroups<Sequence extends PromptedTokens>(
   sequences: readonly Sequence[],
 ): PrefixGroup<Sequence>[] {
@@ -45,26 +48,37 @@ export function prefixGroups<Sequence extends PromptedTokens>(
     const first = group?.members[0];
     const shared = first ? sharedPrefix(first, sequence) : 0;
     if (first && isWorthSharing(shared, first, sequence)) {
-      group.prefix = group.members.length === 1 ? shared : Math.min(group.prefix, shared);
-      group.members.push(sequence);
-    } else groups.push({ prefix: 0, members: [sequence] });
+      const { prefix, members: { length } } = group;
+      const joint = length === 1 ? shared : Math.min(prefix, shared);
+      if (length * joint >= (length - 1) * prefix) {
+        group.prefix = joint;
+        group.members.push(sequence);
+        continue;
+      }
+    }
+    groups.push({ prefix: 0, members: [sequence] });
   }
   return groups;
 }
 
 /**
- * Which sequences begin alike: a number for each, the same for two that are linked by others each of
- * which shares enough with the next one.
+ * Which sequences begin alike: a number for each. In the order of their tokens, those that share
+ * enough with the first of a cluster belong to it.
  */
 export function prefixClusters(sequences: readonly PromptedTokens[]): Uint32Array {
   const sorted = Array.from(sequences, (_, index) => index)
     .sort((a, b) => compareTokens(sequences[a].ids, sequences[b].ids) || a - b);
   const clusters = new Uint32Array(sequences.length);
   let cluster = 0;
-  for (let i = 1; i < sorted.length; i++) {
-    const [before, next] = [sequences[sorted[i - 1]], sequences[sorted[i]]];
-    if (!isWorthSharing(sharedPrefix(before, next), before, next)) cluster++;
-    clusters[sorted[i]] = cluster;
+  let first = sequences[sorted[0]];
+  for (const index of sorted) {
+    const sequence = sequences[index];
+    const isFirst = sequence === first;
+    if (!isFirst && !isWorthSharing(sharedPrefix(first, sequence), first, sequence)) {
+      cluster++;
+      first = sequence;
+    }
+    clusters[index] = cluster;
   }
   return clusters;
 }
@@ -97,12 +111,13 @@ export function arrangeByCluster(
     } else open.set(clusters[example], batch);
   }
   const rest = [...open.values()].flat();
-  while (rest.length >= size) full.push(rest.splice(0, size));
+  const mixed = Math.floor(rest.length / size);
+  for (let i = 0; i < mixed; i++) full.push(rest.slice(i * size, (i + 1) * size));
   if (rng) rng.shuffle(full);
   else {
     const places = new Uint32Array(order.length);
     order.forEach((example, place) => places[example] = place);
     full.sort(([a], [b]) => places[a] - places[b]);
   }
-  return Uint32Array.from([...full.flat(), ...rest]);
+  return Uint32Array.from([...full.flat(), ...rest.slice(mixed * size)]);
 }

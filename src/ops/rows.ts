@@ -47,7 +47,8 @@ export function rowUses(scope: Scope, rows: readonly number[], count: number): R
   const next = starts.slice();
   const places = new Uint32Array(rows.length);
   rows.forEach((row, place) => places[next[row]++] = place);
-  const upload = (values: Uint32Array<ArrayBuffer>) => scope.upload(values, [values.length]);
+  const upload = (values: Uint32Array<ArrayBuffer>) =>
+    scope.upload(values, [values.length], { label: "uses of rows" });
   return { rows: upload(Uint32Array.from(rows)), places: upload(places), starts: upload(starts) };
 }
 

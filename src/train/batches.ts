@@ -20,11 +20,7 @@ import { batchesOfStep, examplesOfBatch, planSteps, type StepPlan } from "./sche
 /** The batches of a run. */
 export interface BatchPlan {
   readonly steps: StepPlan;
-  /** How the examples of a pass are laid into its batch. */
-  readonly layout: BatchLayout;
-  /** The examples of each forward pass of optimizer step `step` (from 0). */
-  passesOf(step: number): TokenizedExample[][];
-  /** The same, ready for the model. */
+  /** The forward passes of optimizer step `step` (from 0). */
   batchesOf(step: number): RaggedBatch[];
 }
 
@@ -42,16 +38,23 @@ export type BatchOptions = Pick<
   | "gradient_accumulation_steps"
 >;
 
+/** How large a pass may be on a device. */
+export interface PassLimits {
+  readonly maxRows: number;
+  /** Keys of a pass in which sequences share rows: a copy of the shared ones for each. */
+  readonly maxKeys?: number;
+}
+
 /**
  * Plans the batches over `examples`. With packing, a "sequence" of the batch size is a pack of
- * examples. With prefix sharing, batches are of examples that begin alike. `maxRows` is the most rows of one pass on this device: larger batches become several
- * passes, which changes no result, because losses are summed over the whole step.
- * Throws {@linkcode TrainingError} where one example alone has more.
+ * examples. With prefix sharing, batches are of examples that begin alike. Batches above the limits
+ * become several passes, which changes no result, because losses are summed over the whole step.
+ * Throws {@linkcode TrainingError} where one example alone has more rows.
  */
 export function planBatches(
   examples: readonly TokenizedExample[],
   options: BatchOptions,
-  maxRows: number,
+  { maxRows, maxKeys = Infinity }: PassLimits,
 ): BatchPlan {
   checkLengths(examples, maxRows);
   const units = unitsOf(examples, options);
@@ -75,30 +78,38 @@ export function planBatches(
     cached = { epoch, order };
     return order;
   };
-  const passesOf = (step: number) => {
+  const batchesOf = (step: number) => {
     const { epoch, batches } = batchesOfStep(steps, step);
     const order = orderOf(epoch);
     return batches.flatMap((batch) => {
       const { start, end } = examplesOfBatch(steps, batch);
       const chosen = [...order.subarray(start, end)].flatMap((unit) => units[unit]);
-      return splitByRows(chosen, maxRows, layout);
+      return splitPass(chosen, { maxRows, maxKeys }, layout)
+        .map((part) => packBatch(part, layout));
     });
   };
-  const batchesOf = (step: number) => passesOf(step).map((pass) => packBatch(pass, layout));
-  return { steps, layout, passesOf, batchesOf };
+  return { steps, batchesOf };
 }
 
-/** Batches of at most `batchSize` examples in file order, for evaluation. */
+/**
+ * Batches of at most `batchSize` examples for evaluation: in file order, or with prefix sharing of
+ * those that begin alike.
+ */
 export function evaluationBatches(
   examples: readonly TokenizedExample[],
-  batchSize: number,
-  maxRows: number,
+  { batchSize, sharePrefixes = false }: { readonly batchSize: number } & BatchLayout,
+  { maxRows, maxKeys = Infinity }: PassLimits,
 ): RaggedBatch[] {
   checkLengths(examples, maxRows);
+  let order = epochOrder(examples.length, { shuffle: false, seed: 0, epoch: 0 });
+  if (sharePrefixes) {
+    order = arrangeByCluster(order, prefixClusters(examples), { size: batchSize, rng: null });
+  }
   const batches: RaggedBatch[] = [];
   for (let start = 0; start < examples.length; start += batchSize) {
-    const chosen = examples.slice(start, start + batchSize);
-    batches.push(...splitByRows(chosen, maxRows).map((part) => packBatch(part)));
+    const chosen = [...order.subarray(start, start + batchSize)].map((index) => examples[index]);
+    const parts = splitPass(chosen, { maxRows, maxKeys }, { sharePrefixes });
+    batches.push(...parts.map((part) => packBatch(part, { sharePrefixes })));
   }
   return batches;
 }
@@ -120,18 +131,27 @@ function checkLengths(examples: readonly TokenizedExample[], maxRows: number): v
   );
 }
 
-/** Cuts a batch between examples, so that no part has more than `maxRows` rows. */
-function splitByRows(
+/** Cuts a batch between examples, so that each part stays within the limits. */
+function splitPass(
   examples: readonly TokenizedExample[],
-  maxRows: number,
-  layout: BatchLayout = {},
+  limits: Required<PassLimits>,
+  layout: BatchLayout,
 ): TokenizedExample[][] {
-  if (batchRows(examples, layout) <= maxRows) return [[...examples]];
+  if (fits(examples, limits, layout)) return [[...examples]];
   const parts: TokenizedExample[][] = [];
   for (const example of examples) {
     const part = parts.at(-1);
-    if (part && batchRows([...part, example], layout) <= maxRows) part.push(example);
+    if (part && fits([...part, example], limits, layout)) part.push(example);
     else parts.push([example]);
   }
   return parts;
+}
+
+function fits(
+  examples: readonly TokenizedExample[],
+  { maxRows, maxKeys }: Required<PassLimits>,
+  layout: BatchLayout,
+): boolean {
+  const rows = batchRows(examples, layout), keys = batchRows(examples);
+  return rows <= maxRows && (rows === keys || keys <= maxKeys);
 }

@@ -56,15 +56,15 @@ export const configChecks: readonly CrossCheck<TrainConfig>[] = [
     fault: ({ prefix_sharing, packing }) =>
       prefix_sharing && packing
         ? "Cannot use prefix_sharing with packing: both decide which records come together; " +
-          "set one of them to false"
+          "set prefix_sharing or packing to false"
         : null,
   },
   {
     fields: ["prefix_sharing", "completion_only_loss"],
     fault: ({ prefix_sharing, completion_only_loss }) =>
       prefix_sharing && !completion_only_loss
-        ? "Cannot use prefix_sharing with completion_only_loss false: what is learned from every " +
-          "token of a prompt is not shared; set one of them to its default"
+        ? "Cannot use prefix_sharing with completion_only_loss false: where every token is to be " +
+          "learned, none is shared; set prefix_sharing to false"
         : null,
   },
   {

@@ -8,14 +8,8 @@ import type { Checkpoint } from "../formats/checkpoint.ts";
 import { itemBytes } from "../formats/safetensors.ts";
 import { buildModel, type ModelFiles } from "../model/load.ts";
 import type { Model } from "../model/model.ts";
-import {
-  type BatchLayout,
-  batchRows,
-  packBatch,
-  type RaggedBatch,
-  sequenceLength,
-} from "../text/batch.ts";
-import type { TokenizedExample } from "../text/example.ts";
+import { FEED_FORWARD_ROWS } from "../model/mistral.ts";
+import { type RaggedBatch, sequenceLength } from "../text/batch.ts";
 import type { BatchPlan } from "./batches.ts";
 import type { TrainConfig } from "./config.ts";
 import { evaluateLoss } from "./evaluate_loss.ts";
@@ -98,60 +92,55 @@ const TURN_MS = 100;
 
 /** The passes of a run that take the most memory. */
 async function largestPasses(
-  { steps, layout, passesOf }: BatchPlan,
+  { steps, batchesOf }: BatchPlan,
   signal?: AbortSignal,
 ): Promise<RaggedBatch[]> {
-  let largest: Sized<readonly TokenizedExample[]>[] = [];
+  let largest: SizedPass[] = [];
   let turn = performance.now();
   for (let step = 0; step < steps.totalSteps; step++) {
-    for (const pass of passesOf(step)) largest = withLarger(largest, sized(pass, layout));
+    for (const pass of batchesOf(step)) largest = withLarger(largest, pass);
     if (performance.now() - turn < TURN_MS) continue;
     await new Promise((resolve) => setTimeout(resolve));
     signal?.throwIfAborted();
     turn = performance.now();
   }
-  return largest.map(({ pass }) => packBatch(pass, layout));
-}
-
-function largestBatches(batches: readonly RaggedBatch[]): RaggedBatch[] {
-  let largest: Sized<RaggedBatch>[] = [];
-  for (const pass of batches) {
-    const rows = pass.tokens.length, targets = pass.targetRows.length;
-    const longest = Math.max(...pass.sequences.map(sequenceLength));
-    largest = withLarger(largest, { pass, sizes: [rows, targets, longest, rows] });
-  }
   return largest.map(({ pass }) => pass);
 }
 
-interface Sized<Pass> {
-  readonly pass: Pass;
-  /** Rows, targets, the longest sequence, and keys: the rows, those that are shared for each use. */
-  readonly sizes: readonly [number, number, number, number];
+function largestBatches(batches: readonly RaggedBatch[]): RaggedBatch[] {
+  let largest: SizedPass[] = [];
+  for (const pass of batches) largest = withLarger(largest, pass);
+  return largest.map(({ pass }) => pass);
 }
 
-function sized(
-  pass: readonly TokenizedExample[],
-  layout: BatchLayout,
-): Sized<readonly TokenizedExample[]> {
-  let targets = 0, longest = 0, keys = 0;
-  for (const { ids, targetStart } of pass) {
-    targets += ids.length - targetStart;
-    longest = Math.max(longest, ids.length);
-    keys += ids.length;
-  }
-  return { pass, sizes: [batchRows(pass, layout), targets, longest, keys] };
+/** A pass and what its memory grows with. */
+interface SizedPass {
+  readonly pass: RaggedBatch;
+  readonly sizes: readonly number[];
 }
 
 /**
- * Keeps the passes that no other one exceeds in all sizes: one of them takes the most memory, be it
- * for the blocks, which grow with the rows, for the logits, with the targets, for the scores of
- * attention, with the longest sequence, or for shared keys.
+ * The sizes of a pass: rows, for the blocks; rows of its feed-forward parts, which can be fewer in a
+ * pass of more rows; targets, for the logits; scores of one head of a sequence, for attention; and keys
+ * where sequences share some, for each has a copy.
  */
-function withLarger<Pass>(largest: Sized<Pass>[], next: Sized<Pass>): Sized<Pass>[] {
-  const { sizes } = next;
+function sizesOf({ tokens: { length: rows }, targetRows, sequences }: RaggedBatch): number[] {
+  let scores = 0, keys = 0;
+  for (const sequence of sequences) {
+    const length = sequenceLength(sequence);
+    scores = Math.max(scores, length * (sequence.end - sequence.start));
+    keys += length;
+  }
+  const partRows = Math.ceil(rows / Math.ceil(rows / FEED_FORWARD_ROWS));
+  return [rows, partRows, targetRows.length, scores, keys > rows ? keys : 0];
+}
+
+/** Keeps the passes that no other one exceeds in all sizes: one of them takes the most memory. */
+function withLarger(largest: SizedPass[], pass: RaggedBatch): SizedPass[] {
+  const sizes = sizesOf(pass);
   if (largest.some((other) => sizes.every((size, i) => size <= other.sizes[i]))) return largest;
   const others = largest.filter((other) => other.sizes.some((size, i) => size > sizes[i]));
-  return [...others, next];
+  return [...others, { pass, sizes }];
 }
 
 /** The checkpoint with zeros for content, but for the small JSON that tells formats. */

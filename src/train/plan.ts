@@ -11,7 +11,7 @@ import { type ModelFiles, openModelFiles } from "../model/load.ts";
 import type { RaggedBatch } from "../text/batch.ts";
 import { type DroppedRecord, type TokenizedExample, tokenizeRecords } from "../text/example.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
-import { type BatchPlan, evaluationBatches, planBatches } from "./batches.ts";
+import { type BatchPlan, evaluationBatches, type PassLimits, planBatches } from "./batches.ts";
 import type { TrainConfig } from "./config.ts";
 import { type MemoryLimit, memoryLimit } from "./memory_limit.ts";
 import { type MemoryPlan, planMemory } from "./memory_plan.ts";
@@ -110,12 +110,12 @@ export async function planPasses(
     & Pick<PlannedRun, "files" | "trainExamples" | "evalExamples">
     & { signal?: AbortSignal },
 ): Promise<Pick<PlannedRun, "batches" | "evalBatches" | "plan">> {
-  const trainRows = mostRows(device, files.config, {
-    checkpointing: config.gradient_checkpointing,
-  });
-  const evalRows = mostRows(device, files.config, { checkpointing: true });
-  const batches = planBatches(trainExamples, config, trainRows);
-  const evalBatches = evaluationBatches(evalExamples, config.per_device_train_batch_size, evalRows);
+  const { gradient_checkpointing: checkpointing, prefix_sharing: sharePrefixes } = config;
+  const trainLimits = passLimits(device, files.config, { checkpointing });
+  const evalLimits = passLimits(device, files.config, { checkpointing: true });
+  const batches = planBatches(trainExamples, config, trainLimits);
+  const batchSize = config.per_device_train_batch_size;
+  const evalBatches = evaluationBatches(evalExamples, { batchSize, sharePrefixes }, evalLimits);
   const plan = await planMemory(device, { files, config, batches, evalBatches, signal });
   return { batches, evalBatches, plan };
 }
@@ -142,16 +142,17 @@ function checkLeft(
 const MAX_ROWS = 32_768;
 
 /**
- * Rows (tokens) of one pass whose widest activation still fits one binding. With checkpointing, and in
- * evaluation, the feed-forward part is computed for some rows at a time.
+ * Rows (tokens) of one pass whose widest activation still fits one binding, and keys likewise. With
+ * checkpointing, and in evaluation, the feed-forward part is computed for some rows at a time.
  */
-function mostRows(
+function passLimits(
   device: Device,
-  { hiddenSize, intermediateSize, heads, headSize }: ModelConfig,
+  { hiddenSize, intermediateSize, heads, kvHeads, headSize }: ModelConfig,
   { checkpointing }: { readonly checkpointing: boolean },
-): number {
+): PassLimits {
+  const fitting = (width: number) => Math.floor(device.maxBindingBytes / (4 * width) / 8) * 8;
   const widest = Math.max(hiddenSize, heads * headSize, checkpointing ? 0 : intermediateSize);
-  return Math.min(MAX_ROWS, Math.floor(device.maxBindingBytes / (4 * widest) / 8) * 8);
+  return { maxRows: Math.min(MAX_ROWS, fitting(widest)), maxKeys: fitting(kvHeads * headSize) };
 }
 
 function checkVocabulary(tokenizer: Tokenizer, config: ModelConfig, directory: string): void {

@@ -33,7 +33,7 @@ const OFFERS: readonly ((config: TrainConfig, longest: number) => Partial<TrainC
   shorterSequences,
 ];
 
-/** The same examples a step, in more passes. */
+/** As many examples a step, in more passes. */
 function smallerBatches(config: TrainConfig): Partial<TrainConfig>[] {
   const { per_device_train_batch_size: size, gradient_accumulation_steps: passes } = config;
   const divisors = Array.from({ length: size }, (_, i) => size - i)

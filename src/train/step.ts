@@ -42,6 +42,7 @@ export interface StepResult {
   /** Of the whole gradient before clipping. */
   readonly gradNorm: number;
   readonly targets: number;
+  /** Of all examples, those of shared prefixes for each of them. */
   readonly tokens: number;
 }
 
@@ -78,7 +79,10 @@ export async function trainStep(inputs: StepInputs): Promise<StepResult> {
   const values = await device.readF32(report);
   let loss = 0;
   for (let i = 0; i < targets; i++) loss += values[i];
-  const tokens = batches.reduce((sum, batch) => sum + batch.tokens.length, 0);
+  let tokens = 0;
+  for (const { sequences } of batches) {
+    for (const sequence of sequences) tokens += sequenceLength(sequence);
+  }
   return { loss: loss / targets, gradNorm: values[targets], targets, tokens };
 }
 
@@ -100,7 +104,7 @@ function runPass(
   return losses;
 }
 
-/** NEFTune's alpha / √(tokens · C) for each row, by the length of its sequence. */
+/** NEFTune's alpha / √(tokens · C) for each row, by the length of its sequence, the first that it is of. */
 export function noiseScales(batch: RaggedBatch, alpha: number, width: number): Float32Array {
   const scales = new Float32Array(batch.tokens.length);
   for (const sequence of batch.sequences) {

@@ -96,6 +96,10 @@ Deno.test("rows: shapes and dtypes that do not fit are refused", async () => {
   const moves = { from: rows, to: rows };
   assertThrows(() => moveRows(device, x, target, { from: four, to: rows }), ShapeError, "[2] u32");
   assertThrows(() => moveRows(device, x, scope.zeros([9, 3]), moves), ShapeError, "[any, 2]");
+  const uses = rowUses(scope, [1, 1, 0], 4);
+  assertThrows(() => takeRows(tape, scope.zeros([3, 2]), uses), ShapeError, "[4] u32");
+  const wrong = { ...uses, places: rows };
+  assertThrows(() => takeRows(tape, x, wrong), ShapeError, "[3] u32");
   const words = scope.zeros([2, 2], { dtype: "u32" });
   assertThrows(() => moveRows(device, words, target, moves), ShapeError, "[2, 2] f32");
 });

@@ -29,7 +29,7 @@ function examplesOf(...lengths: number[]): TokenizedExample[] {
 const idsOf = (batch: RaggedBatch) => batch.sequences.map(({ id }) => id).join(" ");
 
 Deno.test("without shuffle every epoch takes the examples in file order", () => {
-  const plan = planBatches(examplesOf(3, 4, 5, 6, 7), OPTIONS, 1000);
+  const plan = planBatches(examplesOf(3, 4, 5, 6, 7), OPTIONS, { maxRows: 1000 });
   assertEquals(plan.steps.totalSteps, 4);
   const passes = [0, 1, 2, 3].map((step) => plan.batchesOf(step).map(idsOf));
   // Five examples are three batches, so the second step of an epoch has one batch of one example.
@@ -41,7 +41,7 @@ Deno.test("without shuffle every epoch takes the examples in file order", () => 
 
 Deno.test("a shuffled epoch has each example once, and another order than the next epoch", () => {
   const examples = examplesOf(...new Array(20).fill(4));
-  const plan = planBatches(examples, { ...OPTIONS, shuffle: true }, 1000);
+  const plan = planBatches(examples, { ...OPTIONS, shuffle: true }, { maxRows: 1000 });
   const orders = [0, 1].map((epoch) =>
     [0, 1, 2, 3, 4].flatMap((step) =>
       plan.batchesOf(epoch * 5 + step).flatMap((batch) => batch.sequences.map(({ id }) => id))
@@ -56,13 +56,13 @@ Deno.test("a shuffled epoch has each example once, and another order than the ne
 Deno.test("a step's batches depend on the step alone, in whatever order they are asked for", () => {
   const options = { ...OPTIONS, shuffle: true };
   const examples = examplesOf(3, 4, 5, 6, 7, 8, 9);
-  const forwards = planBatches(examples, options, 1000);
-  const backwards = planBatches(examples, options, 1000);
+  const forwards = planBatches(examples, options, { maxRows: 1000 });
+  const backwards = planBatches(examples, options, { maxRows: 1000 });
   const steps = Array.from({ length: forwards.steps.totalSteps }, (_, step) => step);
   const expected = steps.map((step) => forwards.batchesOf(step));
   const found = steps.toReversed().map((step) => backwards.batchesOf(step)).reverse();
   assertEquals(found, expected);
-  const other = planBatches(examples, { ...options, seed: 8 }, 1000);
+  const other = planBatches(examples, { ...options, seed: 8 }, { maxRows: 1000 });
   assert(
     steps.some((step) =>
       other.batchesOf(step).map(idsOf).join() !== expected[step].map(idsOf).join()
@@ -83,11 +83,11 @@ const SHARING: BatchOptions = {
 };
 
 Deno.test("with prefix sharing, examples of a batch begin alike and share these rows", () => {
-  const plan = planBatches(twoPrompts, SHARING, 1000);
+  const plan = planBatches(twoPrompts, SHARING, { maxRows: 1000 });
   const batches = [0, 1, 2, 3].flatMap((step) => plan.batchesOf(step));
   assertEquals(batches.map(idsOf), ["0 2 4", "1 3 5", "6 8 10", "7 9 11"]);
   assertEquals(batches.map(({ tokens }) => tokens.length), [14, 14, 14, 14]);
-  const shuffled = planBatches(twoPrompts, { ...SHARING, shuffle: true }, 1000);
+  const shuffled = planBatches(twoPrompts, { ...SHARING, shuffle: true }, { maxRows: 1000 });
   const epochs = [0, 4].map((first) =>
     [0, 1, 2, 3].flatMap((step) => shuffled.batchesOf(first + step)).map((batch) => {
       const ids = batch.sequences.map(({ id }) => Number(id));
@@ -102,23 +102,54 @@ Deno.test("with prefix sharing, examples of a batch begin alike and share these 
 });
 
 Deno.test("shared rows count once against maxRows", () => {
-  const plan = planBatches(twoPrompts, { ...SHARING, per_device_train_batch_size: 6 }, 14);
+  const plan = planBatches(twoPrompts, { ...SHARING, per_device_train_batch_size: 6 }, {
+    maxRows: 14,
+  });
   assertEquals(plan.batchesOf(0).map(idsOf), ["0 2 4", "6 8 10"]);
+  // Each sequence has 10 keys; without sharing their number is that of the rows.
+  const limits = { maxRows: 20, maxKeys: 25 };
+  const six = { ...SHARING, per_device_train_batch_size: 6 };
+  assertEquals(planBatches(twoPrompts, six, limits).batchesOf(0).map(idsOf), [
+    "0 2",
+    "4 6",
+    "8 10",
+  ]);
+  const alone = planBatches(twoPrompts, { ...six, prefix_sharing: false }, {
+    maxRows: 30,
+    maxKeys: 5,
+  });
+  assertEquals(alone.batchesOf(0).map(idsOf), ["0 1 2", "3 4 5"]);
+});
+
+Deno.test("evaluation shares rows too, and then takes what begins alike together", () => {
+  const batches = evaluationBatches(twoPrompts, { batchSize: 6, sharePrefixes: true }, {
+    maxRows: 1000,
+  });
+  assertEquals(batches.map(idsOf), ["0 2 4 6 8 10", "1 3 5 7 9 11"]);
+  assertEquals(batches.map(({ tokens }) => tokens.length), [20, 20]);
 });
 
 Deno.test("a pass has at most maxRows rows; larger batches become several in the same order", () => {
   const examples = examplesOf(4, 4, 3, 8, 1, 1);
   const options = { ...OPTIONS, per_device_train_batch_size: 6, gradient_accumulation_steps: 1 };
-  const passes = planBatches(examples, options, 8).batchesOf(0);
+  const passes = planBatches(examples, options, { maxRows: 8 }).batchesOf(0);
   assertEquals(passes.map(idsOf), ["0 1", "2", "3", "4 5"]);
   assertEquals(passes.map((pass) => pass.tokens.length), [8, 3, 8, 2]);
-  assertEquals(evaluationBatches(examples, 6, 8).map(idsOf), ["0 1", "2", "3", "4 5"]);
+  assertEquals(evaluationBatches(examples, { batchSize: 6 }, { maxRows: 8 }).map(idsOf), [
+    "0 1",
+    "2",
+    "3",
+    "4 5",
+  ]);
 });
 
 Deno.test("an example that no pass can hold is refused by name, in training and evaluation", () => {
   const examples = examplesOf(4, 9, 4);
   for (
-    const plan of [() => planBatches(examples, OPTIONS, 8), () => evaluationBatches(examples, 2, 8)]
+    const plan of [
+      () => planBatches(examples, OPTIONS, { maxRows: 8 }),
+      () => evaluationBatches(examples, { batchSize: 2 }, { maxRows: 8 }),
+    ]
   ) {
     const error = assertThrows(plan, TrainingError, "Cannot train on 1: it has 9 tokens");
     assert(error.message.includes("--max_seq_length 8"), error.message);
@@ -133,7 +164,7 @@ Deno.test("with packing a sequence is a pack: no more than max_seq_length, each 
     num_train_epochs: 1,
     per_device_train_batch_size: 1,
   };
-  const plan = planBatches(examplesOf(...lengths), options, 1000);
+  const plan = planBatches(examplesOf(...lengths), options, { maxRows: 1000 });
   const passes = Array.from({ length: plan.steps.totalSteps }, (_, step) => plan.batchesOf(step))
     .flat();
   assert(passes.every((pass) => pass.tokens.length <= options.max_seq_length));
@@ -148,7 +179,7 @@ Deno.test("with packing a sequence is a pack: no more than max_seq_length, each 
 });
 
 Deno.test("evaluation takes the examples in file order, at most a batch size at once", () => {
-  const batches = evaluationBatches(examplesOf(3, 4, 5, 6, 7), 2, 1000);
+  const batches = evaluationBatches(examplesOf(3, 4, 5, 6, 7), { batchSize: 2 }, { maxRows: 1000 });
   assertEquals(batches.map(idsOf), ["0 1", "2 3", "4"]);
-  assertEquals(evaluationBatches([], 2, 1000), []);
+  assertEquals(evaluationBatches([], { batchSize: 2 }, { maxRows: 1000 }), []);
 });

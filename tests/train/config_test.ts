@@ -132,6 +132,8 @@ Deno.test("cross-checks: steps, evaluation, early stopping, full training", () =
   one({ early_stopping_patience: "2" }, "needs val_path and eval_steps above 0");
   one({ early_stopping_patience: "2", val_path: "v.jsonl" }, "needs eval_steps above 0");
   one({ method: "full", init_adapter: "a/" }, "init_adapter");
+  one({ prefix_sharing: "true", packing: "true" }, "set prefix_sharing or packing to false");
+  one({ prefix_sharing: "true", completion_only_loss: "false" }, "set prefix_sharing to false");
   const good = { early_stopping_patience: "2", val_path: "v.jsonl", eval_steps: "5" };
   assertEquals(resolve({ ...minimal, ...good }).eval_steps, 5);
   assertEquals(resolve({ smoke: true, early_stopping_patience: 2, eval_steps: 5 }).smoke, true);

@@ -20,7 +20,7 @@ async function withRun(test: (run: TrainRun) => Promise<void>): Promise<void> {
 Deno.test("the eval loss is the mean over all targets, however they are batched", () =>
   withRun(async ({ model, trainExamples }) => {
     const lossOf = (size: number, maxRows: number) =>
-      evaluateLoss(model, evaluationBatches(trainExamples, size, maxRows));
+      evaluateLoss(model, evaluationBatches(trainExamples, { batchSize: size }, { maxRows }));
     const whole = await lossOf(trainExamples.length, 10_000);
     for (const [size, maxRows] of [[1, 10_000], [5, 10_000], [12, 100]]) {
       assertAlmostEquals(await lossOf(size, maxRows), whole, 1e-6 * whole);
@@ -28,7 +28,11 @@ Deno.test("the eval loss is the mean over all targets, however they are batched"
     let sum = 0, targets = 0;
     for (const example of trainExamples) {
       const count = example.ids.length - example.targetStart;
-      sum += count * await evaluateLoss(model, evaluationBatches([example], 1, 10_000));
+      sum += count *
+        await evaluateLoss(
+          model,
+          evaluationBatches([example], { batchSize: 1 }, { maxRows: 10_000 }),
+        );
       targets += count;
     }
     assertAlmostEquals(sum / targets, whole, 1e-6 * whole);
@@ -37,7 +41,9 @@ Deno.test("the eval loss is the mean over all targets, however they are batched"
 Deno.test("it is the loss that a training step without dropout has, and leaves nothing behind", () =>
   withRun(async ({ model, adapter, trainable, trainExamples, config }) => {
     const { device } = trainable;
-    const batches = evaluationBatches(trainExamples.slice(0, 4), 2, 10_000);
+    const batches = evaluationBatches(trainExamples.slice(0, 4), { batchSize: 2 }, {
+      maxRows: 10_000,
+    });
     const loss = await evaluateLoss(model, batches);
     // The model's table of positions has grown by now.
     const before = device.liveBytes;
@@ -61,7 +67,7 @@ Deno.test("it is the loss that a training step without dropout has, and leaves n
 
 Deno.test("an abort ends an evaluation between two batches", () =>
   withRun(async ({ model, trainExamples, trainable: { device } }) => {
-    const batches = evaluationBatches(trainExamples, 1, 10_000);
+    const batches = evaluationBatches(trainExamples, { batchSize: 1 }, { maxRows: 10_000 });
     const controller = new AbortController();
     await evaluateLoss(model, batches);
     const before = device.liveBytes;

@@ -127,6 +127,7 @@ Deno.test("each option that decides what a step computes is checked", async () =
     max_seq_length: 33,
     completion_only_loss: false,
     packing: true,
+    prefix_sharing: true,
     shuffle: false,
     seed: 3,
     per_device_train_batch_size: 3,
@@ -143,11 +144,18 @@ Deno.test("each option that decides what a step computes is checked", async () =
 });
 
 Deno.test("a run from before there was an option continues with what it did then", async () => {
-  const { options: { optim: _, ...options }, ...rest } = await identityOf(configOf(), EXAMPLES);
+  const { options: saved, ...rest } = await identityOf(configOf(), EXAMPLES);
+  const { optim: _, prefix_sharing: __, ...options } = saved;
   checkIdentity({ ...rest, options }, await identityOf(configOf(), EXAMPLES), "c");
   const present = await identityOf(configOf({ optim: "adamw_8bit" }), EXAMPLES);
   const error = assertThrows(() => checkIdentity({ ...rest, options }, present, "c"), ConfigError);
   assert(error.message.startsWith('c was made with --optim "adamw_torch", not "adamw_8bit";'));
+  const sharing = await identityOf(configOf({ prefix_sharing: true }), EXAMPLES);
+  assertThrows(
+    () => checkIdentity({ ...rest, options }, sharing, "c"),
+    ConfigError,
+    "prefix_sharing",
+  );
 });
 
 Deno.test("a run may continue with other steps, folders and reports", async () => {

@@ -66,7 +66,7 @@ for (const method of ["full", "qlora"] as const) {
           ...options,
           per_device_train_batch_size: batch,
           gradient_accumulation_steps: accumulation,
-        }, maxRows).batchesOf(0);
+        }, { maxRows }).batchesOf(0);
       const rows = examples.reduce((sum, { ids }) => sum + ids.length, 0);
       const cuts: Record<string, RaggedBatch[]> = {
         "one batch of 4": planned(4, 1, rows),
@@ -79,7 +79,7 @@ for (const method of ["full", "qlora"] as const) {
           max_seq_length: rows,
           per_device_train_batch_size: 1,
           gradient_accumulation_steps: 1,
-        }, rows).batchesOf(0),
+        }, { maxRows: rows }).batchesOf(0),
       };
       assertEquals(Object.values(cuts).map((passes) => passes.length), [1, 2, 4, 2, 1]);
       const results = [];
@@ -100,16 +100,15 @@ for (const method of ["full", "qlora"] as const) {
     }));
 }
 
-/** Three examples that begin like the first one of `run`, each with another end, and one like none. */
-function alike({ trainExamples: [example, other] }: TrainRun): TokenizedExample[] {
+/** Examples that begin like `example`, each with another end of its prompt. */
+function alike(example: TokenizedExample, ends: readonly number[][]): TokenizedExample[] {
   const { ids, targetStart } = example;
-  const ends = [[7, 8, 9], [7, 11], [12, 13, 14, 15, 16]].map((end, i) => ({
+  return ends.map((end, i) => ({
     ...example,
-    id: `alike-${i}`,
+    id: `${example.id}-${i}`,
     ids: Uint32Array.of(...ids.subarray(0, targetStart - 2), ...end, ...ids.subarray(targetStart)),
     targetStart: targetStart - 2 + end.length,
   }));
-  return [...ends, other];
 }
 
 for (
@@ -122,16 +121,29 @@ for (
   const kept = checkpointing ? "with" : "without";
   Deno.test(`${method}, ${kept} checkpointing: a shared prefix changes neither loss nor gradients`, () =>
     withRun({ method }, async (run) => {
-      const examples = alike(run);
+      const [first, second, other] = run.trainExamples;
+      // Two groups, the second with the same prompt and the same example twice, and one like none.
+      const text = { ...other, targetStart: 1 };
+      const examples = [
+        ...alike(first, [[7, 8, 9], [7, 11], [12, 13, 14, 15, 16]]),
+        text,
+        ...alike(second, [[20, 21], [22], [20, 21]]),
+      ];
+      examples.push({ ...examples[4], ids: examples[4].ids.slice(0, -1) });
       const shared = packBatch(examples, { sharePrefixes: true });
       const apart = packBatch(examples);
-      const prefix = run.trainExamples[0].targetStart - 2;
-      assertEquals(apart.tokens.length - shared.tokens.length, 2 * prefix);
+      assertEquals(shared.sequences.map(({ prefix }) => prefix !== undefined), [
+        ...[false, true, true],
+        false,
+        ...[false, true, true, true],
+      ]);
+      const saved = 2 * (first.targetStart - 2) + 3 * (second.targetStart - 2);
+      assertEquals(apart.tokens.length - shared.tokens.length, saved);
       const tape = { checkpointing };
       const expected = await stepOf(run, { batches: [apart], tape });
       const gradients = await readAll(run, "gradient");
       const found = await stepOf(run, { batches: [shared], tape });
-      assertEquals(found.targets, expected.targets);
+      assertEquals([found.targets, found.tokens], [expected.targets, expected.tokens]);
       assertAlmostEquals(found.loss, expected.loss, 1e-6 * expected.loss);
       const off = difference(await readAll(run, "gradient"), gradients);
       assert(off <= 1e-5 * expected.gradNorm, `gradients are ${off} apart`);
@@ -194,6 +206,11 @@ Deno.test("NEFTune's scale is alpha / √(tokens · width) of each sequence", ()
   });
   const scales = noiseScales(packBatch([example(4), example(9)]), 12, 16);
   assertEquals([...scales], [...Array(4).fill(12 / 8), ...Array(9).fill(12 / 12)]);
+  // Shared rows have the scale of the first sequence, 4 tokens; 5 more make the second one 9.
+  const alike = [example(4), { ...example(9), targetStart: 4 }];
+  const shared = packBatch([{ ...alike[0], targetStart: 3 }, alike[1]], { sharePrefixes: true });
+  assertEquals(shared.tokens.length, 4 + 9 - 2);
+  assertEquals([...noiseScales(shared, 12, 16)], [...Array(4).fill(12 / 8), ...Array(7).fill(1)]);
 });
 
 Deno.test("dropout follows seed and step, each pass has its own, and evaluation has none", () =>
