@@ -22,8 +22,15 @@ const denseKernel = new Kernel("matvec_dense", denseSource);
 const nf4Kernel = new Kernel("matvec_nf4", nf4Source);
 const nf4SubgroupKernel = new Kernel("matvec_nf4_subgroup", nf4SubgroupSource);
 
-/** Rows up to which this is faster than unpacking the weight and a matrix product. */
-const MAX_ROWS = { nf4: 4, dense: 1 } as const;
+/**
+ * Rows up to which this is faster than unpacking the weight and a matrix product, by the kernel: see
+ * "Decoding: few rows" in `kernels/README.md`.
+ */
+const MAX_ROWS: ReadonlyMap<Kernel, number> = new Map([
+  [denseKernel, 1],
+  [nf4Kernel, 4],
+  [nf4SubgroupKernel, 24],
+]);
 
 /** Rows that an invocation of the NF4 kernels takes at once, if there is more than one. */
 const ROWS_AT_ONCE = 4;
@@ -77,9 +84,10 @@ export const matvecChoices: Readonly<Record<Weight["kind"], Choice>> = {
   },
 };
 
-/** Whether {@linkcode multiplyFewRows} takes this product, and is the faster way. */
-export function isForFewRows(rows: number, { kind, columns }: Weight): boolean {
-  return rows <= MAX_ROWS[kind] && (kind === "dense" || columns % NF4_BLOCK === 0);
+/** Whether {@linkcode multiplyFewRows} takes this product on the device, and is the faster way. */
+export function isForFewRows(device: Device, rows: number, { kind, columns }: Weight): boolean {
+  const { kernel } = chosenVariant(device, matvecChoices[kind]);
+  return rows <= MAX_ROWS.get(kernel)! && (kind === "dense" || columns % NF4_BLOCK === 0);
 }
 
 /** `c[N, O] (+)= alpha · x[N, I] · Wᵀ` for `weight` [O, I]; shapes are the caller's to check. */
