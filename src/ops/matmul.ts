@@ -59,7 +59,7 @@ export function multiplyByWeight(
   const { x } = rows;
   expectShape(`product with ${weight.name}`, x, [null, weight.columns]);
   expectShape(`product with ${weight.name}`, c, [x.shape[0], weight.rows]);
-  if (isForFewRows(x.shape[0], weight)) {
+  if (isForFewRows(device, x.shape[0], weight)) {
     return multiplyFewRows(device, { x, weight, c }, options);
   }
   for (const source of panelSources(weight)) {

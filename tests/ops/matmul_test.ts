@@ -129,6 +129,8 @@ const SHAPES: readonly (readonly [n: number, ...Shape])[] = [
   [4, 5, 192],
   [4, 9, 100],
   [5, 7, 64],
+  [24, 9, 64],
+  [25, 9, 64],
 ];
 
 for (const [suffix, open] of Object.entries(DEVICES)) {
