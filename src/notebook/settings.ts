@@ -2,6 +2,7 @@
  * The settings of a notebook's run: those of `deno task train`, with a switch for a quick look.
  * @module
  */
+import { readConfigFile } from "../cli/args.ts";
 import { hubEnvironment } from "../cli/hub_environment.ts";
 import { formatBytes } from "../cli/format.ts";
 import { downloadModel } from "../formats/hub.ts";
@@ -29,9 +30,9 @@ export interface SettingsOptions {
 }
 
 /**
- * The settings of a run. `values` are options of `deno task train`. Where they name neither model nor
- * training records, or say `smoke: true`, the small base model of the project and generated records
- * stand in. What is to be read may be given from the notebook's folder or from the project's root. A
+ * The settings of a run. `values` are options of `deno task train`, and win over those of the YAML
+ * file that `config` names. Where both name neither model nor training records, or say `smoke: true`,
+ * the small base model of the project and generated records stand in. What is to be read may be given from the notebook's folder or from the project's root. A
  * `base_model` that is no folder but a name on the Hugging Face Hub is downloaded once, with its
  * progress shown. Throws {@linkcode ConfigError} with all that is wrong.
  */
@@ -39,14 +40,19 @@ export async function notebookSettings(
   values: Partial<TrainConfig>,
   { fastDev = false, send }: SettingsOptions = {},
 ): Promise<RunSettings> {
-  const smoke = values.smoke ?? (!values.base_model && !values.train_path);
+  const file = values.config ? [readConfigFile(await existingPath(values.config))] : [];
+  const named: Readonly<Record<string, unknown>> = { ...file[0]?.values, ...values };
+  const smoke = named.smoke === undefined
+    ? !named.base_model && !named.train_path
+    : named.smoke === true;
   const given = resolveTrainConfig([
     ...(smoke ? [{ source: "defaults" as const, values: SMOKE_DEFAULTS }] : []),
+    ...file,
     {
       source: "options",
       name: "this cell",
       values: { ...values, smoke },
-      faults: smoke && values.base_model ? [SMOKE_AND_MODEL] : [],
+      faults: smoke && named.base_model ? [SMOKE_AND_MODEL] : [],
     },
   ]);
   const found = await withExistingPaths(fastDev ? { ...given, ...fastLimits(given) } : given);

@@ -40,6 +40,23 @@ Deno.test("settings: a base_model with smoke: true is refused, and every other f
   assertMatch(error.message, /smoke: true with a base_model: .*take out smoke/);
 });
 
+Deno.test("settings: a YAML file of options counts, and the cell wins over it", async () => {
+  using folder = tempFolder();
+  const path = folder("run.yaml");
+  await Deno.writeTextFile(path, "lora_r: 8\nmax_steps: 30\n");
+  const output_dir = folder("run");
+  const { config } = await notebookSettings({ config: path, output_dir, max_steps: 5 });
+  assertEquals([config.lora_r, config.max_steps, config.smoke], [8, 5, true]);
+  await Deno.writeTextFile(path, "base_model: data/base\ntrain_path: data/base/README.md\n");
+  const own = await notebookSettings({ config: path, output_dir });
+  assertEquals([own.config.smoke, own.config.learning_rate], [false, 2e-4]);
+  await assertRejects(
+    () => notebookSettings({ config: folder("missing.yaml") }),
+    ConfigError,
+    "missing.yaml",
+  );
+});
+
 Deno.test("settings: files are found from the notebook's folder, then from the project's", async () => {
   using folder = tempFolder();
   await Deno.mkdir(folder("data"));
