@@ -18,10 +18,12 @@ const QUESTIONS = 60;
 /** Options of a smoke run that differ from the usual defaults. */
 export const SMOKE_DEFAULTS = {
   output_dir: "outputs/smoke",
-  max_steps: 500,
+  max_steps: 450,
   per_device_train_batch_size: 8,
   gradient_accumulation_steps: 1,
   prefix_sharing: true,
+  lora_r: 32,
+  lora_alpha: 64,
   gradient_checkpointing: false,
   learning_rate: 3e-3,
   lr_scheduler_type: "cosine",
