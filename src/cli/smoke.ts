@@ -16,7 +16,7 @@ import { makeReport } from "./eval_report.ts";
 import { createProgress } from "./progress.ts";
 
 const MAX_NEW_TOKENS = 96;
-const BATCH_SIZE = 32;
+const BATCH_SIZE = 64;
 /** Questions that are printed with the answers to them. */
 const SHOWN = 4;
 

@@ -18,7 +18,7 @@ const QUESTIONS = 60;
 /** Options of a smoke run that differ from the usual defaults. */
 export const SMOKE_DEFAULTS = {
   output_dir: "outputs/smoke",
-  max_steps: 450,
+  max_steps: 400,
   per_device_train_batch_size: 8,
   gradient_accumulation_steps: 1,
   prefix_sharing: true,

@@ -73,7 +73,7 @@ Deno.test("train --smoke --dry_run plans the run that --smoke would do", async (
   const output_dir = folder("smoke");
   const { code, stdout, stderr } = await runCli("train", { output_dir }, "--smoke", "--dry_run");
   assertEquals([code, stderr], [0, ""]);
-  assertMatch(stdout, /3600 training and 32 validation examples/);
+  assertMatch(stdout, /3200 training and 32 validation examples/);
   assertEquals(namesIn(output_dir), ["data", "metrics.json", "run_meta.json"]);
   const meta = await readJson(join(output_dir, "run_meta.json"));
   assertEquals([meta.mode, meta.total_steps], ["dry_run", SMOKE_DEFAULTS.max_steps]);
