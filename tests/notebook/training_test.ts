@@ -19,7 +19,7 @@ Deno.test("settings: fastDev limits what is not lower, and the built-in model ne
   const given = { smoke: true, output_dir: folder("run"), max_val_samples: 4 };
   const { config, modelDirectory } = await notebookSettings(given, { fastDev: true });
   const { max_steps, max_train_samples, max_val_samples, lora_r } = config;
-  assertEquals([max_steps, max_train_samples, max_val_samples, lora_r], [20, 256, 4, 16]);
+  assertEquals([max_steps, max_train_samples, max_val_samples, lora_r], [20, 256, 4, 32]);
   assertEquals(await Deno.realPath(modelDirectory), await Deno.realPath("data/base"));
   assertEquals((await notebookSettings(given)).config.max_train_samples, null);
 });

@@ -72,7 +72,7 @@ gpuTest(
       assertStringIncludes(detailOf(checks, "Model"), planned[0]);
       return { data, bytes: Number(planned[1]) * (planned[2] === "MiB" ? 2 ** 20 : 2 ** 10) };
     };
-    const short = await plannedFor(0), long = await plannedFor(15), cut = await plannedFor(200);
+    const short = await plannedFor(0), long = await plannedFor(28), cut = await plannedFor(200);
     assertMatch(
       short.data,
       /^120 training and 4 validation records read, up to \d\d tokens; 0 cut/,
