@@ -61,6 +61,11 @@ export function prefixGroups<Sequence extends PromptedTokens>(
   return groups;
 }
 
+/** Each sequence as a group of its own, which shares nothing. */
+export function separately<Sequence>(sequences: readonly Sequence[]): PrefixGroup<Sequence>[] {
+  return sequences.map((sequence) => ({ prefix: 0, members: [sequence] }));
+}
+
 /**
  * Which sequences begin alike: a number for each. In the order of their tokens, those that share
  * enough with the first of a cluster belong to it.

@@ -35,13 +35,13 @@ export function sequenceInput(
   // Where rows are shared, each sequence gets keys of its own, one after the other.
   const keyRows: number[] = [];
   const spans = sequences.map(({ start, end, prefix }) => {
-    const keyBegin = isShared ? keyRows.length : start;
-    const length = end - start + (prefix ? prefix.end - prefix.start : 0);
-    if (isShared) {
-      for (let row = prefix?.start ?? 0; row < (prefix?.end ?? 0); row++) keyRows.push(row);
-      for (let row = start; row < end; row++) keyRows.push(row);
+    const queryCount = end - start;
+    if (!isShared) return { queryBegin: start, queryCount, keyBegin: start, keyCount: queryCount };
+    const keyBegin = keyRows.length;
+    for (const range of prefix ? [prefix, { start, end }] : [{ start, end }]) {
+      for (let row = range.start; row < range.end; row++) keyRows.push(row);
     }
-    return { queryBegin: start, queryCount: end - start, keyBegin, keyCount: length };
+    return { queryBegin: start, queryCount, keyBegin, keyCount: keyRows.length - keyBegin };
   });
   return {
     tokens,

@@ -7,7 +7,7 @@ import type { AttentionSpan } from "../ops/attention.ts";
 import { attentionTiles } from "../ops/attention_subgroup.ts";
 import { decodingRows } from "../ops/attention_decode.ts";
 import { moveRows, type RowMoves } from "../ops/rows.ts";
-import { type PrefixGroup, prefixGroups } from "../data/prefix_sharing.ts";
+import { prefixGroups, separately } from "../data/prefix_sharing.ts";
 import type { ModelConfig } from "./config.ts";
 import type { ForwardInput, KeyValueStore } from "./network.ts";
 
@@ -62,7 +62,7 @@ export class KeyValueCache implements KeyValueStore {
     );
     const areNew = steps.every(({ sequence }) => this.#lengths[sequence] === 0);
     const prompts = steps.map((step) => ({ ...step, targetStart: step.ids.length }));
-    for (const { prefix, members } of areNew ? prefixGroups(prompts) : alone(prompts)) {
+    for (const { prefix, members } of areNew ? prefixGroups(prompts) : separately(prompts)) {
       const firstRow = tokens.length;
       for (const [member, { sequence, ids }] of members.entries()) {
         const keyBegin = this.#begins[sequence], length = this.#lengths[sequence];
@@ -115,8 +115,4 @@ export class KeyValueCache implements KeyValueStore {
         "make the cache for all rows to come",
     );
   }
-}
-
-function alone<Sequence>(sequences: readonly Sequence[]): PrefixGroup<Sequence>[] {
-  return sequences.map((sequence) => ({ prefix: 0, members: [sequence] }));
 }

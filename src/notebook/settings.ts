@@ -7,7 +7,9 @@ import { hubEnvironment } from "../cli/hub_environment.ts";
 import { formatBytes } from "../cli/format.ts";
 import { downloadModel } from "../formats/hub.ts";
 import { isHubName } from "../formats/hub_repo.ts";
+import { coerce } from "../train/coerce.ts";
 import { resolveTrainConfig, type TrainConfig } from "../train/config.ts";
+import type { OptionLayer } from "../train/options.ts";
 import { prepareSmoke, SMOKE_DEFAULTS } from "../train/smoke.ts";
 import { interruptible, liveDisplay, type SendDisplay } from "./kernel.ts";
 import { existingPath } from "./paths.ts";
@@ -32,19 +34,21 @@ export interface SettingsOptions {
 /**
  * The settings of a run. `values` are options of `deno task train`, and win over those of the YAML
  * file that `config` names. Where both name neither model nor training records, or say `smoke: true`,
- * the small base model of the project and generated records stand in. What is to be read may be given from the notebook's folder or from the project's root. A
- * `base_model` that is no folder but a name on the Hugging Face Hub is downloaded once, with its
- * progress shown. Throws {@linkcode ConfigError} with all that is wrong.
+ * the small base model of the project and generated records stand in. What is to be read may be given
+ * from the notebook's folder or from the project's root. A `base_model` that is no folder but a name on
+ * the Hugging Face Hub is downloaded once, with its progress shown. Throws {@linkcode ConfigError}
+ * with all that is wrong.
  */
 export async function notebookSettings(
   values: Partial<TrainConfig>,
   { fastDev = false, send }: SettingsOptions = {},
 ): Promise<RunSettings> {
   const file = values.config ? [readConfigFile(await existingPath(values.config))] : [];
-  const named: Readonly<Record<string, unknown>> = { ...file[0]?.values, ...values };
-  const smoke = named.smoke === undefined
-    ? !named.base_model && !named.train_path
-    : named.smoke === true;
+  const said = (name: keyof TrainConfig) => values[name] ?? valueIn(file, name);
+  const smokeSaid = said("smoke");
+  const smoke = smokeSaid === undefined
+    ? !said("base_model") && !said("train_path")
+    : coerce(smokeSaid, SMOKE) === true;
   const given = resolveTrainConfig([
     ...(smoke ? [{ source: "defaults" as const, values: SMOKE_DEFAULTS }] : []),
     ...file,
@@ -52,7 +56,7 @@ export async function notebookSettings(
       source: "options",
       name: "this cell",
       values: { ...values, smoke },
-      faults: smoke && named.base_model ? [SMOKE_AND_MODEL] : [],
+      faults: smoke && said("base_model") ? [SMOKE_AND_MODEL] : [],
     },
   ]);
   const found = await withExistingPaths(fastDev ? { ...given, ...fastLimits(given) } : given);
@@ -64,6 +68,14 @@ async function smokeConfig(found: TrainConfig): Promise<TrainConfig> {
   const { config } = await prepareSmoke(found);
   // The base model's path goes into the adapter, which is used from other folders, too.
   return { ...config, base_model: await existingPath(config.base_model!) };
+}
+
+const SMOKE = { kind: "boolean", nullable: false, default: false } as const;
+
+/** What a file says of an option, whose name it may write with dashes. */
+function valueIn([file]: readonly OptionLayer[], name: string): unknown {
+  const entries = Object.entries(file?.values ?? {});
+  return entries.find(([typed]) => typed.replaceAll("-", "_") === name)?.[1];
 }
 
 const SMOKE_AND_MODEL =

@@ -5,7 +5,7 @@
 import { random } from "../data/random.ts";
 import { ShapeError } from "../errors.ts";
 import type { TokenizedExample } from "./example.ts";
-import { prefixGroups } from "../data/prefix_sharing.ts";
+import { type PrefixGroup, prefixGroups, separately } from "../data/prefix_sharing.ts";
 
 /**
  * The order in which an epoch (from 0) takes `count` examples: 0, 1, 2, … or, with `shuffle`, a
@@ -91,12 +91,26 @@ export function sequenceLength({ start, end, prefix }: BatchSequence): number {
 /** The rows that these examples take in a batch. */
 export function batchRows(
   examples: readonly TokenizedExample[],
-  { sharePrefixes = false }: BatchLayout = {},
+  layout: BatchLayout = {},
 ): number {
+  return rowsOf(groupsOf(examples, layout));
+}
+
+type Group = PrefixGroup<TokenizedExample>;
+
+function groupsOf(
+  examples: readonly TokenizedExample[],
+  { sharePrefixes = false }: BatchLayout,
+): Group[] {
+  return sharePrefixes ? prefixGroups(examples) : separately(examples);
+}
+
+function rowsOf(groups: readonly Group[]): number {
   let rows = 0;
-  for (const { ids } of examples) rows += ids.length;
-  if (!sharePrefixes) return rows;
-  for (const { prefix, members } of prefixGroups(examples)) rows -= prefix * (members.length - 1);
+  for (const { prefix, members } of groups) {
+    for (const { ids } of members) rows += ids.length;
+    rows -= prefix * (members.length - 1);
+  }
   return rows;
 }
 
@@ -115,7 +129,8 @@ export function packBatch(
     }
     targets += ids.length - targetStart;
   }
-  const rows = batchRows(examples, layout);
+  const groups = groupsOf(examples, layout);
+  const rows = rowsOf(groups);
   const batch = {
     tokens: new Uint32Array(rows),
     positions: new Uint32Array(rows),
@@ -123,9 +138,6 @@ export function packBatch(
     targetIds: new Uint32Array(targets),
     sequences: [] as BatchSequence[],
   };
-  const groups = layout.sharePrefixes
-    ? prefixGroups(examples)
-    : examples.map((example) => ({ prefix: 0, members: [example] }));
   let start = 0;
   let target = 0;
   for (const { prefix: length, members } of groups) {

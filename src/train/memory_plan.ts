@@ -108,9 +108,7 @@ async function largestPasses(
 }
 
 function largestBatches(batches: readonly RaggedBatch[]): RaggedBatch[] {
-  let largest: SizedPass[] = [];
-  for (const pass of batches) largest = withLarger(largest, pass);
-  return largest.map(({ pass }) => pass);
+  return batches.reduce<SizedPass[]>(withLarger, []).map(({ pass }) => pass);
 }
 
 /** A pass and what its memory grows with. */

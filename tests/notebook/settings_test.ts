@@ -50,6 +50,11 @@ Deno.test("settings: a YAML file of options counts, and the cell wins over it", 
   await Deno.writeTextFile(path, "base_model: data/base\ntrain_path: data/base/README.md\n");
   const own = await notebookSettings({ config: path, output_dir });
   assertEquals([own.config.smoke, own.config.learning_rate], [false, 2e-4]);
+  await Deno.writeTextFile(path, "base-model: data/base\ntrain-path: x.jsonl\nsmoke: no\n");
+  const dashed = await notebookSettings({ config: path, output_dir, base_model: undefined });
+  assertEquals([dashed.config.smoke, dashed.config.train_path], [false, "x.jsonl"]);
+  await Deno.writeTextFile(path, "smoke: yes\n");
+  assertEquals((await notebookSettings({ config: path, output_dir })).config.smoke, true);
   await assertRejects(
     () => notebookSettings({ config: folder("missing.yaml") }),
     ConfigError,
