@@ -28,68 +28,87 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4f>;
-@group(0) @binding(2) var<storage, read> b: array<vec4f>;
+@group(0) @binding(1) var a: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var b: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c_quads: array<vec4f>;
 
 // A lane reads back only what it wrote, so no barrier is needed; on lavapipe one would split the kernel in two.
 var<workgroup> stage: array<vec4f, 16u * ROWS>;
 
-// Eight rows of C: entry 2r is for four columns of the panel's left half, 2r + 1 of its right half.
+// Eight rows of C. Entry 4h + j is for column j of the lane's four in half h of the panel, rows 0 to 3; 8 + 4h + j for
+// rows 4 to 7.
 alias Block = array<vec4f, 16>;
 
-// Four columns of B at four depths, a depth per column of the result.
+fn texel(at: u32) -> vec2u {
+  return vec2u(at & 1023u, at >> 10u);
+}
+
+fn load_a(at: u32) -> vec4f {
+  return textureLoad(a, texel(at));
+}
+
+// Four columns of B at four depths, a column per column of the result.
 fn load_b(at: u32) -> mat4x4f {
-  return mat4x4f(b[at], b[at + 16u], b[at + 32u], b[at + 48u]);
+  return transpose(mat4x4f(
+    textureLoad(b, texel(at)),
+    textureLoad(b, texel(at + 16u)),
+    textureLoad(b, texel(at + 32u)),
+    textureLoad(b, texel(at + 48u)),
+  ));
 }
 
-// Adds four depths to eight rows; lane r holds row r's four values of A.
+// Adds four depths to eight rows; lane r holds row r's four values of A. Four rows and a column of B are 20 registers of
+// the 32 that there are, so every value is loaded into one once for 16 or more products.
 fn multiply(block: ptr<function, Block>, rows: vec4f, left: mat4x4f, right: mat4x4f) {
-  let row0 = subgroupBroadcast(rows, 0u);
-  (*block)[0] += left * row0;
-  if HALVES == 2u { (*block)[1] += right * row0; }
-  let row1 = subgroupBroadcast(rows, 1u);
-  (*block)[2] += left * row1;
-  if HALVES == 2u { (*block)[3] += right * row1; }
-  let row2 = subgroupBroadcast(rows, 2u);
-  (*block)[4] += left * row2;
-  if HALVES == 2u { (*block)[5] += right * row2; }
-  let row3 = subgroupBroadcast(rows, 3u);
-  (*block)[6] += left * row3;
-  if HALVES == 2u { (*block)[7] += right * row3; }
-  let row4 = subgroupBroadcast(rows, 4u);
-  (*block)[8] += left * row4;
-  if HALVES == 2u { (*block)[9] += right * row4; }
-  let row5 = subgroupBroadcast(rows, 5u);
-  (*block)[10] += left * row5;
-  if HALVES == 2u { (*block)[11] += right * row5; }
-  let row6 = subgroupBroadcast(rows, 6u);
-  (*block)[12] += left * row6;
-  if HALVES == 2u { (*block)[13] += right * row6; }
-  let row7 = subgroupBroadcast(rows, 7u);
-  (*block)[14] += left * row7;
-  if HALVES == 2u { (*block)[15] += right * row7; }
+  let upper = mat4x4f(
+    subgroupBroadcast(rows, 0u),
+    subgroupBroadcast(rows, 1u),
+    subgroupBroadcast(rows, 2u),
+    subgroupBroadcast(rows, 3u),
+  );
+  (*block)[0] += left[0] * upper;
+  (*block)[1] += left[1] * upper;
+  (*block)[2] += left[2] * upper;
+  (*block)[3] += left[3] * upper;
+  if HALVES == 2u {
+    (*block)[4] += right[0] * upper;
+    (*block)[5] += right[1] * upper;
+    (*block)[6] += right[2] * upper;
+    (*block)[7] += right[3] * upper;
+  }
+  let lower = mat4x4f(
+    subgroupBroadcast(rows, 4u),
+    subgroupBroadcast(rows, 5u),
+    subgroupBroadcast(rows, 6u),
+    subgroupBroadcast(rows, 7u),
+  );
+  (*block)[8] += left[0] * lower;
+  (*block)[9] += left[1] * lower;
+  (*block)[10] += left[2] * lower;
+  (*block)[11] += left[3] * lower;
+  if HALVES == 2u {
+    (*block)[12] += right[0] * lower;
+    (*block)[13] += right[1] * lower;
+    (*block)[14] += right[2] * lower;
+    (*block)[15] += right[3] * lower;
+  }
 }
 
-// Moves a block to where a loop can index it; indexing the block itself would take it out of registers.
+// Moves four rows of one half to where a loop can index them; indexing the block itself would take it out of registers.
+fn put_rows(at: u32, column0: vec4f, column1: vec4f, column2: vec4f, column3: vec4f) {
+  let rows = transpose(mat4x4f(column0, column1, column2, column3));
+  stage[at] = params.alpha * rows[0];
+  stage[at + 16u] = params.alpha * rows[1];
+  stage[at + 32u] = params.alpha * rows[2];
+  stage[at + 48u] = params.alpha * rows[3];
+}
+
 fn put(block: ptr<function, Block>, at: u32) {
-  stage[at] = params.alpha * (*block)[0];
-  stage[at + 8u] = params.alpha * (*block)[1];
-  stage[at + 16u] = params.alpha * (*block)[2];
-  stage[at + 24u] = params.alpha * (*block)[3];
-  stage[at + 32u] = params.alpha * (*block)[4];
-  stage[at + 40u] = params.alpha * (*block)[5];
-  stage[at + 48u] = params.alpha * (*block)[6];
-  stage[at + 56u] = params.alpha * (*block)[7];
-  stage[at + 64u] = params.alpha * (*block)[8];
-  stage[at + 72u] = params.alpha * (*block)[9];
-  stage[at + 80u] = params.alpha * (*block)[10];
-  stage[at + 88u] = params.alpha * (*block)[11];
-  stage[at + 96u] = params.alpha * (*block)[12];
-  stage[at + 104u] = params.alpha * (*block)[13];
-  stage[at + 112u] = params.alpha * (*block)[14];
-  stage[at + 120u] = params.alpha * (*block)[15];
+  put_rows(at, (*block)[0], (*block)[1], (*block)[2], (*block)[3]);
+  put_rows(at + 8u, (*block)[4], (*block)[5], (*block)[6], (*block)[7]);
+  put_rows(at + 64u, (*block)[8], (*block)[9], (*block)[10], (*block)[11]);
+  put_rows(at + 72u, (*block)[12], (*block)[13], (*block)[14], (*block)[15]);
 }
 
 // Puts the workgroup's tile of alpha · A · B on the stage: lane's columns of row r, half h at (2r + h) · 8 + lane.
@@ -117,11 +136,11 @@ fn multiply_tile(group: vec3u, lane: u32) {
     let left = load_b(at_b);
     var right: mat4x4f;
     if HALVES == 2u { right = load_b(at_b + 8u); }
-    multiply(&block0, a[at0], left, right);
-    if ROWS > 8u { multiply(&block1, a[at1], left, right); }
-    if ROWS > 16u { multiply(&block2, a[at2], left, right); }
-    if ROWS > 24u { multiply(&block3, a[at3], left, right); }
-    if ROWS > 32u { multiply(&block4, a[at4], left, right); }
+    multiply(&block0, load_a(at0), left, right);
+    if ROWS > 8u { multiply(&block1, load_a(at1), left, right); }
+    if ROWS > 16u { multiply(&block2, load_a(at2), left, right); }
+    if ROWS > 24u { multiply(&block3, load_a(at3), left, right); }
+    if ROWS > 32u { multiply(&block4, load_a(at4), left, right); }
     at0 += 8u;
     at1 += 8u;
     at2 += 8u;

@@ -50,21 +50,21 @@ fn pack_any(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
   packed[place(group, index % 8u, quad)] = select(vec4f(), vec4f(a[at], a[at + 1u], a[at + 2u], a[at + 3u]), inside);
 }
 
-fn quad_of_depth(at: u32, k: u32) -> vec4f {
-  return select(vec4f(), a_quads[at + k * params.a_stride / 4u], k < params.k);
+fn quad_of_depth(at: u32, row: u32, k: u32) -> vec4f {
+  return select(vec4f(), a_quads[at + k * params.a_stride / 4u], k < params.k && row < params.m);
 }
 
 @compute @workgroup_size(WG)
 fn pack_transposed(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let row = 4u * (group.x * WG + index);
-  if row >= params.m { return; }
+  if row >= (params.m + 7u) / 8u * 8u { return; }
   let at = (params.a_offset + group.z * params.a_batch + row) / 4u;
   let k = 4u * group.y;
   let rows = transpose(mat4x4f(
-    quad_of_depth(at, k),
-    quad_of_depth(at, k + 1u),
-    quad_of_depth(at, k + 2u),
-    quad_of_depth(at, k + 3u),
+    quad_of_depth(at, row, k),
+    quad_of_depth(at, row, k + 1u),
+    quad_of_depth(at, row, k + 2u),
+    quad_of_depth(at, row, k + 3u),
   ));
   let first = place(vec3u(0u, row / 8u, group.z), row % 8u, group.y);
   packed[first] = rows[0];

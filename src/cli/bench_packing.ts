@@ -3,10 +3,11 @@
  * @module
  */
 import type { Device } from "../device/device.ts";
+import { isTexels, type Operand } from "../device/kernel.ts";
 import type { Scope } from "../device/tensor.ts";
 import { decodeBf16, encodeBf16 } from "../formats/half.ts";
 import { NF4_BLOCK_SIZE, NF4_CODES } from "../formats/nf4.ts";
-import { PANEL } from "../ops/gemm.ts";
+import { PANEL } from "../ops/gemm_variants.ts";
 import { multiplyTransposed } from "../ops/matmul.ts";
 import { dequantizeNf4, type Nf4Quantizer, nf4Quantizer, nf4Tables } from "../ops/nf4.ts";
 import { packRows } from "../ops/pack_rows.ts";
@@ -43,6 +44,10 @@ export function transposedTrials(scope: Scope, { rows, width, seed }: TrialSizes
   }];
 }
 
+function readPacked(device: Device, packed: Operand): Promise<Float32Array> {
+  return isTexels(packed) ? device.readTexels(packed) : device.readF32(packed);
+}
+
 /** Rows packed as the left operand of a product. */
 export function packRowsTrials(scope: Scope, sizes: TrialSizes): KernelTrial[] {
   const { device } = scope;
@@ -59,7 +64,7 @@ export function packRowsTrials(scope: Scope, sizes: TrialSizes): KernelTrial[] {
     },
     async check() {
       using inner = device.scope("bench");
-      const packed = await device.readF32(pack(inner).values);
+      const packed = await readPacked(device, pack(inner).values);
       checkSamples(this.name, { rows, columns: depth, tolerance: 0 }, {
         // [rows in eights, depth in fours, 8, 4]
         actual: (row, k) =>
@@ -73,16 +78,20 @@ export function packRowsTrials(scope: Scope, sizes: TrialSizes): KernelTrial[] {
 /** Weights unpacked into panels, as much at once as a product does. */
 export async function panelTrials(
   scope: Scope,
-  { width, seed }: TrialSizes,
+  { rows, width, seed }: TrialSizes,
 ): Promise<KernelTrial[]> {
-  const dense = bf16Weight(scope, width, seed);
-  return [dense, await nf4Weight(scope, width, seed)].map((weight) => panelTrial(scope, weight));
+  const weights = [bf16Weight(scope, width, seed), await nf4Weight(scope, width, seed)];
+  return weights.map((weight) => panelTrial(scope, weight, rows));
 }
 
-function panelTrial({ device }: Scope, { format, weight, values }: BenchWeight): KernelTrial {
+function panelTrial(
+  { device }: Scope,
+  { format, weight, values }: BenchWeight,
+  rows: number,
+): KernelTrial {
   const [source] = panelSources(weight);
   const depth = weight.columns, columnCount = Math.min(weight.rows, 2048);
-  const range = { transposed: false, depth, columnBegin: 0, columnCount };
+  const range = { rows, transposed: false, depth, columnBegin: 0, columnCount };
   const read = weightBytes(weight) * columnCount / weight.rows, written = 4 * depth * columnCount;
   return {
     name: `panels_${weight.kind} ${depth}×${columnCount} from ${format}`,
@@ -94,7 +103,7 @@ function panelTrial({ device }: Scope, { format, weight, values }: BenchWeight):
     async check() {
       using inner = device.scope("bench");
       const [packed, w] = [
-        await device.readF32(source.pack(inner, range)),
+        await readPacked(device, source.pack(inner, range)),
         await device.readF32(values),
       ];
       checkSamples(this.name, { rows: depth, columns: columnCount, tolerance: 1e-6 }, {

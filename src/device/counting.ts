@@ -42,6 +42,10 @@ class CountingGpu {
     };
   }
 
+  createTexture() {
+    return { createView: label, destroy: nothing };
+  }
+
   createCommandEncoder() {
     const pass = {
       setPipeline: nothing,

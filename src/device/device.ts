@@ -1,14 +1,22 @@
 /**
- * The GPU device: it runs kernels, lends memory, moves data, counts bytes and turns asynchronous GPU errors into exceptions at the next wait.
+ * The GPU device: it runs kernels, lends memory, moves data, counts bytes and turns asynchronous GPU
+ * errors into exceptions at the next wait.
  * @module
  */
 import { DeviceError, ShapeError } from "../errors.ts";
 import { Faults } from "./faults.ts";
 import type { Arguments, Kernel, Launch } from "./kernel.ts";
-import { BufferPool, type Storage } from "./pool.ts";
+import { MemoryPool, type Resources, type Storage } from "./pool.ts";
 import type { KernelTime } from "./profile.ts";
 import { Recorder } from "./recorder.ts";
 import { describe, type HostArray, Scope, type Tensor } from "./tensor.ts";
+import {
+  createTexelTexture,
+  TEXEL_ROW_BYTES,
+  type Texels,
+  TEXELS_PER_ROW,
+  type TexelTexture,
+} from "./texels.ts";
 
 /** What is known about the adapter, for reports. */
 export interface AdapterInfo {
@@ -49,7 +57,7 @@ export class Device implements Disposable {
   tuning: Tuning = {};
   /** False where it only counts memory: values written to it do not matter then. */
   readonly computes: boolean;
-  #pool: BufferPool;
+  #pool: MemoryPool;
   #recorder: Recorder;
   #faults: Faults;
   #pendingBytes = 0;
@@ -64,8 +72,11 @@ export class Device implements Disposable {
     this.#faults = new Faults(gpu);
     const report = (error: Promise<Error | null>) => this.#faults.report(error);
     this.#recorder = new Recorder(gpu, this.maxBindingBytes, report);
-    this.#pool = new BufferPool({
-      create: (size, label) => gpu.createBuffer({ size, label, usage: STORAGE_USAGE }),
+    this.#pool = new MemoryPool({
+      create: {
+        buffer: (size, label) => gpu.createBuffer({ size, label, usage: STORAGE_USAGE }),
+        texture: (size, label) => createTexelTexture(gpu, size, label),
+      },
       flush: () => this.flush(),
     });
   }
@@ -80,7 +91,7 @@ export class Device implements Disposable {
     return this.#pool.liveBytes;
   }
 
-  /** Bytes of GPU memory held, including buffers kept for reuse. */
+  /** Bytes of GPU memory held, including memory kept for reuse. */
   get heldBytes(): number {
     return this.#pool.heldBytes;
   }
@@ -90,7 +101,7 @@ export class Device implements Disposable {
     return this.#pool.peakBytes;
   }
 
-  /** Starts a new peak measurement and gives back buffers kept for reuse. */
+  /** Starts a new peak measurement and gives back memory kept for reuse. */
   resetPeak(): void {
     this.#pool.resetPeak();
   }
@@ -110,11 +121,24 @@ export class Device implements Disposable {
         { needed: byteLength, available: limit },
       );
     }
-    return this.#pool.acquire(byteLength, label);
+    return this.#pool.acquire("buffer", byteLength, label);
   }
 
-  /** Takes a buffer back. For {@linkcode Scope}. */
-  release(storage: Storage): void {
+  /** Lends a texture of whole rows of texels. For {@linkcode Scope}; see {@linkcode allocate}. */
+  allocateTexture(byteLength: number, label: string): Storage<TexelTexture> {
+    this.#faults.assertUsable();
+    const limit = this.gpu.limits.maxTextureDimension2D * TEXEL_ROW_BYTES;
+    if (byteLength > limit) {
+      throw new DeviceError(
+        `Cannot allocate ${label}: ${byteLength} bytes in one texture, this device allows ${limit}`,
+        { needed: byteLength, available: limit },
+      );
+    }
+    return this.#pool.acquire("texture", byteLength, label);
+  }
+
+  /** Takes a buffer or a texture back. For {@linkcode Scope}. */
+  release(storage: Storage<Resources[keyof Resources]>): void {
     this.#pool.release(storage);
   }
 
@@ -162,6 +186,20 @@ export class Device implements Disposable {
     const [from, to] = this.#buffersOf(source, target);
     this.#recorder.transfer(from, to)
       .copyBufferToBuffer(from, sourceOffset, to, targetOffset, byteLength);
+  }
+
+  /** The values of texels as f32, four of each; for tests and benchmarks. */
+  async readTexels({ texels, label, storage }: Texels): Promise<Float32Array> {
+    using scope = this.scope("read texels");
+    const rows = storage.capacity / TEXEL_ROW_BYTES;
+    const values = scope.empty([rows * TEXELS_PER_ROW, 4], { label });
+    const [buffer] = this.#buffersOf(values);
+    this.#recorder.transfer(buffer).copyTextureToBuffer(
+      { texture: storage.gpu.texture },
+      { buffer, bytesPerRow: TEXEL_ROW_BYTES },
+      [TEXELS_PER_ROW, rows],
+    );
+    return (await this.readF32(values)).subarray(0, 4 * texels);
   }
 
   /** Fills a tensor with zero bytes. */

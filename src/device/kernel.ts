@@ -5,12 +5,25 @@
 import { KernelError } from "../errors.ts";
 import { type BindingInfo, type EntryPointInfo, type ModuleInfo, reflect } from "./reflect.ts";
 import { describe, type Tensor } from "./tensor.ts";
+import { describeTexels, type Texels } from "./texels.ts";
 
 /** WebGPU's limit on workgroups along an axis. */
 export const MAX_GROUPS_PER_AXIS = 65535;
 
-/** Values for a launch: tensors for storage variables, numbers for the fields of `Params`. */
-export type Arguments = Readonly<Record<string, Tensor | number>>;
+/** What is bound to a storage variable: a tensor, or texels where it is a storage texture. */
+export type Operand = Tensor | Texels;
+
+/** Values for a launch: operands for storage variables, numbers for the fields of `Params`. */
+export type Arguments = Readonly<Record<string, Operand | number>>;
+
+/** Whether an operand lies in a texture. */
+export function isTexels(operand: Operand): operand is Texels {
+  return "texels" in operand;
+}
+
+function describeOperand(operand: Operand): string {
+  return isTexels(operand) ? describeTexels(operand) : describe(operand);
+}
 
 /** How much to launch: invocations along x, or workgroups along each axis. */
 export type Launch =
@@ -59,36 +72,38 @@ export class Kernel {
     );
   }
 
-  /** Checks arguments against an entry point and returns its storage tensors in binding order. */
-  bind(entry: EntryPointInfo, args: Arguments, maxBindingBytes: number): Tensor[] {
+  /** Checks arguments against an entry point and returns its operands in binding order. */
+  bind(entry: EntryPointInfo, args: Arguments, maxBindingBytes: number): Operand[] {
     const fail = (what: string): never => {
       throw new KernelError(`Cannot run ${this.name}.${entry.name}: ${what}`, {
         kernel: this.name,
       });
     };
-    const tensors: Tensor[] = [];
-    const writable = new Map<GPUBuffer, string>();
-    const readable = new Map<GPUBuffer, string>();
+    const operands: Operand[] = [];
+    const writable = new Map<Operand["storage"]["gpu"], string>();
+    const readable = new Map<Operand["storage"]["gpu"], string>();
     for (const { name, access } of entry.bindings) {
       if (access === "uniform") continue;
-      const tensor = args[name];
-      if (tensor === undefined) fail(`binding ${name} is missing`);
-      if (typeof tensor === "number") return fail(`binding ${name} should be a tensor`);
-      if (tensor.storage.released) fail(`${describe(tensor)}, bound as ${name}, was released`);
-      if (tensor.byteLength > maxBindingBytes) {
+      const inTexture = access === "read_texels" || access === "write_texels";
+      const reads = access === "read" || access === "read_texels";
+      const operand = args[name];
+      if (operand === undefined) fail(`binding ${name} is missing`);
+      if (typeof operand === "number" || isTexels(operand) !== inTexture) {
+        return fail(`binding ${name} should be ${inTexture ? "texels" : "a tensor"}`);
+      }
+      const text = describeOperand(operand);
+      if (operand.storage.released) fail(`${text}, bound as ${name}, was released`);
+      if (!isTexels(operand) && operand.byteLength > maxBindingBytes) {
         fail(
-          `${describe(tensor)}, bound as ${name}, has ${tensor.byteLength} bytes; ` +
+          `${text}, bound as ${name}, has ${operand.byteLength} bytes; ` +
             `this device binds at most ${maxBindingBytes}`,
         );
       }
-      const own = access === "read" ? readable : writable;
-      const other = writable.get(tensor.storage.gpu) ??
-        (access === "read" ? undefined : readable.get(tensor.storage.gpu));
-      if (other) {
-        fail(`${describe(tensor)} is bound as ${name} and as ${other}, one of them writable`);
-      }
-      own.set(tensor.storage.gpu, name);
-      tensors.push(tensor);
+      const { gpu } = operand.storage;
+      const other = writable.get(gpu) ?? (reads ? undefined : readable.get(gpu));
+      if (other) fail(`${text} is bound as ${name} and as ${other}, one of them writable`);
+      (reads ? readable : writable).set(gpu, name);
+      operands.push(operand);
     }
     for (const name of Object.keys(args)) {
       const known = typeof args[name] === "number"
@@ -98,7 +113,7 @@ export class Kernel {
         fail(`it has no ${typeof args[name] === "number" ? "parameter" : "binding"} ${name}`);
       }
     }
-    return tensors;
+    return operands;
   }
 
   /** Writes the `Params` struct. Fields that the entry point does not use may be left out. */
@@ -199,10 +214,18 @@ export class PipelineCache {
 }
 
 function layoutEntry({ binding, access }: BindingInfo): GPUBindGroupLayoutEntry {
+  const visibility = GPUShaderStage.COMPUTE;
+  if (access === "read_texels" || access === "write_texels") {
+    const storageTexture: GPUStorageTextureBindingLayout = {
+      access: access === "read_texels" ? "read-only" : "write-only",
+      format: "rgba32float",
+    };
+    return { binding, visibility, storageTexture };
+  }
   const buffer: GPUBufferBindingLayout = access === "uniform"
     ? { type: "uniform", hasDynamicOffset: true }
     : { type: access === "read" ? "read-only-storage" : "storage" };
-  return { binding, visibility: GPUShaderStage.COMPUTE, buffer };
+  return { binding, visibility, buffer };
 }
 
 function compileError(kernel: Kernel, message: string, line?: number): KernelError {

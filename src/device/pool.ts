@@ -1,33 +1,44 @@
 /**
- * Recycles GPU buffers. The bytes held (in use and free together) never exceed the most that were
- * ever in use at once: before the pool would grow past that mark it destroys free buffers, the least
- * recently used first. So varying shapes cannot make memory creep up.
+ * Recycles GPU memory: buffers and textures. The bytes held (in use and free together) never exceed
+ * the most that were ever in use at once: before the pool would grow past that mark it destroys what
+ * is free, the least recently used first. So varying shapes cannot make memory creep up.
  * @module
  */
+import type { TexelTexture } from "./texels.ts";
 
-/** A GPU buffer as lent by the pool. `released` turns true when its owner gives it back. */
-export interface Storage {
-  readonly gpu: GPUBuffer;
-  /** Bytes of the buffer; at least what was asked for. */
+/** What the pool lends, by the name of its kind. */
+export interface Resources {
+  buffer: GPUBuffer;
+  texture: TexelTexture;
+}
+
+/** A resource as lent by the pool. `released` turns true when its owner gives it back. */
+export interface Storage<Resource = GPUBuffer> {
+  readonly kind: keyof Resources;
+  readonly gpu: Resource;
+  /** Its bytes; at least what was asked for. */
   readonly capacity: number;
   released: boolean;
 }
 
-interface FreeBuffer {
-  readonly gpu: GPUBuffer;
+interface Free {
+  readonly gpu: Resources[keyof Resources];
+  readonly capacity: number;
   readonly releasedAt: number;
 }
 
-/** What {@linkcode BufferPool} needs from the device. */
+/** What {@linkcode MemoryPool} needs from the device. */
 export interface PoolBackend {
-  create(bytes: number, label: string): GPUBuffer;
-  /** Submits encoded work, after which buffers it uses may be destroyed. */
+  readonly create: {
+    readonly [Kind in keyof Resources]: (bytes: number, label: string) => Resources[Kind];
+  };
+  /** Submits encoded work, after which what it uses may be destroyed. */
   flush(): void;
 }
 
 /**
  * Rounds an allocation up: to 256 bytes, and above 4 KiB to one of 16 sizes an octave, so that
- * similar shapes share buffers at a cost of at most 6.25 %.
+ * similar shapes share memory at a cost of at most 6.25 %.
  */
 export function roundUpAllocation(bytes: number): number {
   const aligned = Math.max(256, Math.ceil(bytes / 256) * 256);
@@ -36,9 +47,10 @@ export function roundUpAllocation(bytes: number): number {
   return Math.ceil(aligned / step) * step;
 }
 
-/** A pool of storage buffers. See the module comment for its growth rule. */
-export class BufferPool {
-  #free = new Map<number, FreeBuffer[]>();
+/** A pool of storage buffers and textures. See the module comment for its growth rule. */
+export class MemoryPool {
+  // By kind and capacity.
+  #free = new Map<string, Free[]>();
   #freeBytes = 0;
   #liveBytes = 0;
   #highWater = 0;
@@ -67,48 +79,53 @@ export class BufferPool {
     this.#evictDownTo(this.#liveBytes);
   }
 
-  /** Lends a buffer of at least `bytes` bytes with undefined content. */
-  acquire(bytes: number, label: string): Storage {
+  /** Lends a resource of at least `bytes` bytes with undefined content. */
+  acquire<Kind extends keyof Resources>(
+    kind: Kind,
+    bytes: number,
+    label: string,
+  ): Storage<Resources[Kind]> {
     const capacity = roundUpAllocation(bytes);
     this.#liveBytes += capacity;
     this.#highWater = Math.max(this.#highWater, this.#liveBytes);
-    const recycled = this.#free.get(capacity)?.pop();
+    const recycled = this.#free.get(`${kind} ${capacity}`)?.pop();
     if (recycled) {
       this.#freeBytes -= capacity;
-      return { gpu: recycled.gpu, capacity, released: false };
+      return { kind, gpu: recycled.gpu as Resources[Kind], capacity, released: false };
     }
     this.#evictDownTo(this.#highWater);
-    return { gpu: this.backend.create(capacity, label), capacity, released: false };
+    return { kind, gpu: this.backend.create[kind](capacity, label), capacity, released: false };
   }
 
-  /** Takes a buffer back. Giving it back twice is a no-op. */
-  release(storage: Storage): void {
+  /** Takes a resource back. Giving it back twice is a no-op. */
+  release(storage: Storage<Resources[keyof Resources]>): void {
     if (storage.released) return;
     storage.released = true;
-    this.#liveBytes -= storage.capacity;
-    this.#freeBytes += storage.capacity;
-    const list = this.#free.get(storage.capacity);
-    const entry = { gpu: storage.gpu, releasedAt: this.#clock++ };
+    const { kind, gpu, capacity } = storage;
+    this.#liveBytes -= capacity;
+    this.#freeBytes += capacity;
+    const key = `${kind} ${capacity}`;
+    const list = this.#free.get(key);
+    const entry = { gpu, capacity, releasedAt: this.#clock++ };
     if (list) list.push(entry);
-    else this.#free.set(storage.capacity, [entry]);
+    else this.#free.set(key, [entry]);
   }
 
-  /** Destroys free buffers, the least recently used first, until at most `bytes` are held. */
+  /** Destroys what is free, the least recently used first, until at most `bytes` are held. */
   #evictDownTo(bytes: number): void {
     if (this.heldBytes <= bytes || this.#freeBytes === 0) return;
     this.backend.flush();
-    const byAge = [...this.#free].flatMap(([size, list]) => list.map((entry) => ({ size, entry })))
+    const byAge = [...this.#free.values()].flatMap((list) => list.map((entry) => ({ list, entry })))
       .sort((a, b) => a.entry.releasedAt - b.entry.releasedAt);
-    for (const { size, entry } of byAge) {
+    for (const { list, entry } of byAge) {
       if (this.heldBytes <= bytes) break;
-      const list = this.#free.get(size)!;
       list.splice(list.indexOf(entry), 1);
-      this.#freeBytes -= size;
+      this.#freeBytes -= entry.capacity;
       entry.gpu.destroy();
     }
   }
 
-  /** Destroys every free buffer. */
+  /** Destroys all that is free. */
   clear(): void {
     this.#evictDownTo(0);
   }

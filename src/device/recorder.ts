@@ -7,6 +7,7 @@ import { memoryError } from "./faults.ts";
 import {
   type Arguments,
   foldRows,
+  isTexels,
   type Kernel,
   type Launch,
   MAX_GROUPS_PER_AXIS,
@@ -51,11 +52,11 @@ export class Recorder {
   launch(kernel: Kernel, entryName: string, args: Arguments, launch: Launch): void {
     const constants = launch.constants ?? {};
     const { pipeline, layout, entry, label } = this.#pipelines.get(kernel, entryName, constants);
-    const tensors = kernel.bind(entry, args, this.maxBindingBytes);
+    const operands = kernel.bind(entry, args, this.maxBindingBytes);
     const groups = groupsOf(label, launch, kernel.groupWidth(entry, constants));
     const batch = this.#open();
     const uniformOffset = batch.launches * UNIFORM_STRIDE;
-    const storages = tensors.values();
+    const bound = operands.values();
     let usesParams = false;
     const entries = entry.bindings.map(({ binding, access }) => {
       if (access === "uniform") {
@@ -63,9 +64,10 @@ export class Recorder {
         kernel.writeParams(entry, args, this.#uniformBytes, uniformOffset);
         return { binding, resource: { buffer: this.#uniforms, size: kernel.paramBytes } };
       }
-      const tensor = storages.next().value!;
-      batch.touched.add(tensor.storage.gpu);
-      return { binding, resource: { buffer: tensor.storage.gpu, size: tensor.byteLength } };
+      const operand = bound.next().value!;
+      if (isTexels(operand)) return { binding, resource: operand.storage.gpu.view };
+      batch.touched.add(operand.storage.gpu);
+      return { binding, resource: { buffer: operand.storage.gpu, size: operand.byteLength } };
     });
     const pass = this.#passFor(batch, label);
     pass.setPipeline(pipeline);

@@ -6,11 +6,11 @@
  */
 import { KernelError } from "../errors.ts";
 
-/** A `var<storage>` or `var<uniform>` of a module. */
+/** A `var<storage>`, a `var<uniform>` or a storage texture of a module. */
 export interface BindingInfo {
   readonly name: string;
   readonly binding: number;
-  readonly access: "read" | "read_write" | "uniform";
+  readonly access: "read" | "read_write" | "uniform" | "read_texels" | "write_texels";
 }
 
 /** A scalar of `struct Params`; every field is 4 bytes wide, so its offset is 4 × its index. */
@@ -38,6 +38,8 @@ export interface ModuleInfo {
 
 const BINDING =
   /@group\(0\)\s*@binding\((\d+)\)\s*var<\s*(storage|uniform)\s*(?:,\s*(read|read_write)\s*)?>\s*(\w+)\s*:/g;
+const TEXELS =
+  /@group\(0\)\s*@binding\((\d+)\)\s*var\s+(\w+)\s*:\s*texture_storage_2d<\s*rgba32float\s*,\s*(read|write)\s*>/g;
 const OVERRIDE = /(?:@id\(\d+\)\s*)?override\s+(\w+)\s*(?::\s*\w+)?\s*=\s*([^;]+);/g;
 const CONSTANT = /\bconst\s+(\w+)\s*(?::\s*u32)?\s*=\s*(\d+)u?\s*;/g;
 const FUNCTION = /((?:@\w+(?:\([^)]*\))?\s*)*)\bfn\s+(\w+)\s*\(/g;
@@ -45,17 +47,27 @@ const FUNCTION = /((?:@\w+(?:\([^)]*\))?\s*)*)\bfn\s+(\w+)\s*\(/g;
 /** Reads a WGSL module. Throws {@linkcode KernelError} where it breaks this project's conventions. */
 export function reflect(kernel: string, source: string): ModuleInfo {
   const code = source.replace(/\/\*[\s\S]*?\*\//g, " ").replace(/\/\/[^\n]*/g, " ");
-  const bindings: BindingInfo[] = [...code.matchAll(BINDING)].map((match) => ({
-    name: match[4],
-    binding: Number(match[1]),
-    access: match[2] === "uniform" ? "uniform" : (match[3] ?? "read") as "read" | "read_write",
-  }));
+  const bindings = readBindings(code);
   const overrides = new Map<string, number>();
   for (const [, name, value] of code.matchAll(OVERRIDE)) {
     overrides.set(name, overrideDefault(kernel, name, value));
   }
   const params = readParams(kernel, code);
   return { params, overrides, entryPoints: readEntryPoints(kernel, code, bindings, params) };
+}
+
+function readBindings(code: string): BindingInfo[] {
+  const buffers = [...code.matchAll(BINDING)].map(([, binding, space, access = "read", name]) => ({
+    name,
+    binding: Number(binding),
+    access: space === "uniform" ? "uniform" : access as "read" | "read_write",
+  } as const));
+  const textures = [...code.matchAll(TEXELS)].map(([, binding, name, access]) => ({
+    name,
+    binding: Number(binding),
+    access: access === "read" ? "read_texels" : "write_texels",
+  } as const));
+  return [...buffers, ...textures].sort((a, b) => a.binding - b.binding);
 }
 
 function overrideDefault(kernel: string, name: string, value: string): number {

@@ -4,7 +4,8 @@
  */
 import { ShapeError } from "../errors.ts";
 import type { Device } from "./device.ts";
-import type { Storage } from "./pool.ts";
+import type { Resources, Storage } from "./pool.ts";
+import { texelBytes, type Texels } from "./texels.ts";
 
 /** Element types. `u8`, `f16` and `bf16` are packed into 32-bit words on the GPU, low bits first. */
 export type DType = "f32" | "u32" | "f16" | "bf16" | "u8";
@@ -64,7 +65,7 @@ export function expectShape(
  */
 export class Scope implements Disposable {
   // By storage, so that a view counts as the tensor it views.
-  #owned = new Set<Storage>();
+  #owned = new Set<Storage<Resources[keyof Resources]>>();
   #ended = false;
 
   constructor(readonly device: Device, readonly label: string) {}
@@ -83,6 +84,14 @@ export class Scope implements Disposable {
     const tensor: Tensor = { shape, dtype, byteLength, label, storage };
     this.#owned.add(tensor.storage);
     return tensor;
+  }
+
+  /** Room for so many vec4f that kernels write and read as texels. */
+  texels(count: number, { label = this.label }: { label?: string } = {}): Texels {
+    this.#assertOpen();
+    const storage = this.device.allocateTexture(texelBytes(count, label), label);
+    this.#owned.add(storage);
+    return { texels: count, label, storage };
   }
 
   /** A tensor of zeros. */

@@ -4,7 +4,7 @@
  */
 import source from "../../kernels/attention_products.wgsl" with { type: "text" };
 import type { Device } from "../device/device.ts";
-import { Kernel } from "../device/kernel.ts";
+import { Kernel, type Operand } from "../device/kernel.ts";
 import type { Scope, Tensor } from "../device/tensor.ts";
 import type { AttentionOperands, AttentionRows, AttentionSpan } from "./attention.ts";
 import { product, type ProductOptions, transposedProduct } from "./gemm.ts";
@@ -100,12 +100,12 @@ function scoreRows(scores: Tensor, { queryCount, stride }: Tile) {
 function panelsOf(
   scope: Scope,
   x: Tensor,
-  { keyBegin, keyCount }: Tile,
+  { queryCount, keyBegin, keyCount }: Tile,
   { sizes, transposed }: { sizes: Sizes; transposed: boolean },
-): Tensor {
+): Operand {
   const { kvHeads, headSize } = sizes;
   const [depth, columnCount] = transposed ? [keyCount, headSize] : [headSize, keyCount];
-  const range = { transposed, depth, columnBegin: 0, columnCount };
+  const range = { rows: queryCount, transposed, depth, columnBegin: 0, columnCount };
   return packDense(scope, headRows(x, keyBegin), range, { count: kvHeads });
 }
 
@@ -157,7 +157,7 @@ function multiplyRows(
   scores: Tensor,
   tile: Tile,
   { panels, target, sizes, ...options }: ProductOptions & {
-    panels: Tensor;
+    panels: Operand;
     target: Tensor;
     sizes: Sizes;
   },

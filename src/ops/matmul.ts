@@ -6,7 +6,8 @@
 import { ShapeError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
 import { describe, expectShape, type Scope, type Tensor } from "../device/tensor.ts";
-import { PANEL, product, type ProductOptions, transposedProduct } from "./gemm.ts";
+import { product, type ProductOptions, transposedProduct } from "./gemm.ts";
+import { PANEL } from "./gemm_variants.ts";
 import { isForFewRows, multiplyFewRows } from "./matvec.ts";
 import { type MatrixView, type PackedRows, packRows, packTransposedRows } from "./pack_rows.ts";
 import { packDense, type PanelSource, panelSources } from "./panels.ts";
@@ -149,7 +150,7 @@ function multiplyTransposedPacked(
       offset: offset + begin * stride,
     });
     const rows = packTransposedRows(scope, from(a), { rows: m, depth });
-    const range = { transposed: true, depth, columnBegin: 0, columnCount: n };
+    const range = { rows: m, transposed: true, depth, columnBegin: 0, columnCount: n };
     const panels = packDense(scope, from(b), range);
     product(device, { a: rows, panels, columns: n, c }, { ...options, accumulate });
     accumulate = 1; // further rows add to the same sums
@@ -170,7 +171,8 @@ function multiplyInChunks(
   for (let columnBegin = 0; columnBegin < columns; columnBegin += most) {
     const columnCount = Math.min(most, columns - columnBegin);
     using scope = device.scope("weight panels");
-    const panels = source.pack(scope, { transposed, depth, columnBegin, columnCount });
+    const range = { rows: a.rows, transposed, depth, columnBegin, columnCount };
+    const panels = source.pack(scope, range);
     const target = { tensor: c, stride: c.shape[1], offset: column + columnBegin };
     product(device, { a, panels, columns: columnCount, c: target }, options);
   }

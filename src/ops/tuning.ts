@@ -3,7 +3,7 @@
  * @module
  */
 import type { Device, Tuning } from "../device/device.ts";
-import { productChoices, transposedChoice } from "./gemm.ts";
+import { productChoices, transposedChoice } from "./gemm_variants.ts";
 import { matvecChoices } from "./matvec.ts";
 import type { Choice } from "./variants.ts";
 

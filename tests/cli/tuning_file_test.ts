@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openTunedDevice, tuningPath, writeTuning } from "../../src/cli/tuning_file.ts";
 import type { AdapterInfo } from "../../src/device/device.ts";
 import { FormatError } from "../../src/errors.ts";
-import { transposedChoice } from "../../src/ops/gemm.ts";
+import { transposedChoice } from "../../src/ops/gemm_variants.ts";
 import { variantsHash } from "../../src/ops/tuning.ts";
 import { tempFolder } from "../train/support.ts";
 import { runCli } from "./support.ts";

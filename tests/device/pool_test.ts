@@ -1,21 +1,26 @@
 import { assert, assertEquals } from "@std/assert";
-import { BufferPool, roundUpAllocation, type Storage } from "../../src/device/pool.ts";
+import { MemoryPool, roundUpAllocation, type Storage } from "../../src/device/pool.ts";
+import type { TexelTexture } from "../../src/device/texels.ts";
 import { random } from "../../src/data/random.ts";
 
 /** A pool over a backend that only keeps books. */
 function bookkeeping() {
   const log: string[] = [];
   const alive = new Map<string, number>();
-  const pool = new BufferPool({
-    create(bytes, label) {
-      assert(!alive.has(label), `two buffers are called ${label}`);
-      alive.set(label, bytes);
-      log.push(`create ${label}`);
-      const destroy = () => {
-        assert(alive.delete(label), `${label} is destroyed twice`);
-        log.push(`destroy ${label}`);
-      };
-      return { label, destroy } as unknown as GPUBuffer;
+  const create = (bytes: number, label: string) => {
+    assert(!alive.has(label), `two resources are called ${label}`);
+    alive.set(label, bytes);
+    log.push(`create ${label}`);
+    const destroy = () => {
+      assert(alive.delete(label), `${label} is destroyed twice`);
+      log.push(`destroy ${label}`);
+    };
+    return { label, destroy };
+  };
+  const pool = new MemoryPool({
+    create: {
+      buffer: (bytes, label) => create(bytes, label) as unknown as GPUBuffer,
+      texture: (bytes, label) => create(bytes, label) as unknown as TexelTexture,
     },
     flush: () => log.push("flush"),
   });
@@ -38,9 +43,9 @@ Deno.test("roundUpAllocation: enough, on the 256-byte grid, at most 6.25 % more 
 
 Deno.test("pool: a buffer given back is lent again to the next of its size", () => {
   const { pool, log } = bookkeeping();
-  const a = pool.acquire(1000, "a");
+  const a = pool.acquire("buffer", 1000, "a");
   pool.release(a);
-  const b = pool.acquire(900, "b");
+  const b = pool.acquire("buffer", 900, "b");
   assertEquals(b.gpu, a.gpu);
   assertEquals([a.released, b.released], [true, false]);
   assertEquals(log, ["create a"]);
@@ -48,26 +53,36 @@ Deno.test("pool: a buffer given back is lent again to the next of its size", () 
 
 Deno.test("pool: giving back twice, even after the buffer was lent again, changes nothing", () => {
   const { pool } = bookkeeping();
-  const a = pool.acquire(256, "a");
+  const a = pool.acquire("buffer", 256, "a");
   pool.release(a);
   pool.release(a);
   assertEquals([pool.liveBytes, pool.heldBytes], [0, 256]);
-  const b = pool.acquire(256, "b");
+  const b = pool.acquire("buffer", 256, "b");
   pool.release(a);
   assertEquals([pool.liveBytes, b.released], [256, false]);
-  assert(pool.acquire(256, "c").gpu !== b.gpu, "one buffer has two owners");
+  assert(pool.acquire("buffer", 256, "c").gpu !== b.gpu, "one buffer has two owners");
 });
 
 Deno.test("pool: before growing past the high-water mark it destroys what was free the longest", () => {
   const { pool, log } = bookkeeping();
-  const [a, b, c] = ["a", "b", "c"].map((label) => pool.acquire(256, label));
+  const [a, b, c] = ["a", "b", "c"].map((label) => pool.acquire("buffer", 256, label));
   pool.release(b);
   pool.release(a);
   pool.release(c);
   log.length = 0;
-  pool.acquire(512, "d");
+  pool.acquire("buffer", 512, "d");
   assertEquals(log, ["flush", "destroy b", "destroy a", "create d"]);
   assertEquals([pool.liveBytes, pool.heldBytes, pool.peakBytes], [512, 768, 768]);
+});
+
+Deno.test("pool: textures are lent and counted like buffers, but never in place of one", () => {
+  const { pool, log } = bookkeeping();
+  pool.release(pool.acquire("buffer", 16384, "a"));
+  const b = pool.acquire("texture", 16384, "b");
+  assertEquals([pool.liveBytes, pool.heldBytes, pool.peakBytes], [16384, 16384, 16384]);
+  assertEquals(log, ["create a", "flush", "destroy a", "create b"]);
+  pool.release(b);
+  assertEquals(pool.acquire("texture", 16384, "c").gpu, b.gpu);
 });
 
 Deno.test("pool: hundreds of varying allocations never hold more than was ever lent at once", () => {
@@ -80,7 +95,7 @@ Deno.test("pool: hundreds of varying allocations never hold more than was ever l
       pool.release(lent.splice(rng.below(lent.length), 1)[0]);
     } else {
       const bytes = 1 + rng.below(2 ** (8 + rng.below(12)));
-      const storage = pool.acquire(bytes, `${i}`);
+      const storage = pool.acquire("buffer", bytes, `${i}`);
       assert(storage.capacity >= bytes);
       lent.push(storage);
     }
@@ -100,8 +115,8 @@ Deno.test("pool: hundreds of varying allocations never hold more than was ever l
 
 Deno.test("pool: what is recorded is submitted before a buffer is destroyed", () => {
   const { pool, log } = bookkeeping();
-  const a = pool.acquire(256, "a");
-  pool.acquire(512, "b");
+  const a = pool.acquire("buffer", 256, "a");
+  pool.acquire("buffer", 512, "b");
   pool.release(a);
   pool.clear();
   assertEquals(log, ["create a", "create b", "flush", "destroy a"]);
@@ -109,8 +124,8 @@ Deno.test("pool: what is recorded is submitted before a buffer is destroyed", ()
 
 Deno.test("pool: resetPeak keeps what is lent, gives back the rest, and measures anew", () => {
   const { pool, aliveBytes } = bookkeeping();
-  const a = pool.acquire(256, "a");
-  pool.release(pool.acquire(1024, "b"));
+  const a = pool.acquire("buffer", 256, "a");
+  pool.release(pool.acquire("buffer", 1024, "b"));
   pool.resetPeak();
   assertEquals([pool.liveBytes, pool.heldBytes, pool.peakBytes, aliveBytes()], [
     256,

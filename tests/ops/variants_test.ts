@@ -3,7 +3,8 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KernelError } from "../../src/errors.ts";
-import { product, productChoices, transposedChoice } from "../../src/ops/gemm.ts";
+import { product } from "../../src/ops/gemm.ts";
+import { productChoices, transposedChoice } from "../../src/ops/gemm_variants.ts";
 import { multiplyByWeight, multiplyTransposed } from "../../src/ops/matmul.ts";
 import { matvecChoices } from "../../src/ops/matvec.ts";
 import { nf4Quantizer, nf4Tables } from "../../src/ops/nf4.ts";
@@ -66,7 +67,7 @@ testEach(productChoices, "multiplies batches of any shape", async () => {
         const panels = packDense(
           scope,
           { tensor: scope.upload(b, [count / share * n, k]), stride: k, batch: n * k },
-          { transposed: false, depth: k, columnBegin: 0, columnCount: n },
+          { rows: m, transposed: false, depth: k, columnBegin: 0, columnCount: n },
           { count: count / share },
         );
         const products = Array.from({ length: count }, (_, i) =>
