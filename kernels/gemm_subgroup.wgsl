@@ -1,14 +1,15 @@
 // Matrix product of packed operands on adapters with subgroups of eight lanes (CPUs).
 //   C[i, c_offset + j] = alpha · Σ_k A[i, k] · B[k, j]   (+ its old value with accumulate)
-// Shapes: A [M, K] packed by pack_rows; B [K, N] in panels of 64 columns, packed by panels_dense or panels_nf4;
-//   C row-major, rows c_stride apart. Any M, N, K.
+// Shapes: A [M, K] packed by pack_rows_texels; B [K, N] in panels of 64 columns, packed by panels_dense_texels or
+//   panels_nf4_texels, both in textures of 1,024 texels a row; C row-major, rows c_stride apart. Any M, N, K.
 //   Batches: workgroup z computes the z-th product. Its A follows the one before, its B belongs to b_share
 //   consecutive products, its C lies c_batch further.
 // Geometry: groups ⌈M/ROWS⌉ × ⌈N/64⌉ × products of one subgroup; x runs first, so a panel stays in the cache.
 // Numerics: f32, four depths at a time in the order of k, whatever ROWS is.
-// Idea: here a load costs one scalar load per lane, so loads per product decide. A lane keeps ROWS rows × 2 vec4 of C;
-//   eight lanes load eight rows of A at once and subgroupBroadcast, with a constant lane one permutation, spreads
-//   them. The loop just fits the instruction cache: 48 rows run at 60 % of the speed of 32.
+// Idea: here a vec4 of a buffer costs a scalar load per lane and component, 20 ns for eight lanes, and a texel of a
+//   storage texture 5, so both operands are texels. A lane keeps ROWS rows × 2 vec4 of C; eight lanes load eight rows of
+//   A at once and subgroupBroadcast, with a constant lane one permutation, spreads them. The loop just fits the
+//   instruction cache: 48 rows run at 60 % of the speed of 32.
 
 const WG: u32 = 8;
 override ROWS: u32 = 32; // 8, 16, 24, 32 or 40
@@ -133,14 +134,24 @@ fn multiply_tile(group: vec3u, lane: u32) {
   var block3: Block;
   var block4: Block;
   for (var quad = 0u; quad < quads; quad++) {
+    // All loads come first: 3 % faster than each before its products.
     let left = load_b(at_b);
     var right: mat4x4f;
     if HALVES == 2u { right = load_b(at_b + 8u); }
-    multiply(&block0, load_a(at0), left, right);
-    if ROWS > 8u { multiply(&block1, load_a(at1), left, right); }
-    if ROWS > 16u { multiply(&block2, load_a(at2), left, right); }
-    if ROWS > 24u { multiply(&block3, load_a(at3), left, right); }
-    if ROWS > 32u { multiply(&block4, load_a(at4), left, right); }
+    let rows0 = load_a(at0);
+    var rows1: vec4f;
+    var rows2: vec4f;
+    var rows3: vec4f;
+    var rows4: vec4f;
+    if ROWS > 8u { rows1 = load_a(at1); }
+    if ROWS > 16u { rows2 = load_a(at2); }
+    if ROWS > 24u { rows3 = load_a(at3); }
+    if ROWS > 32u { rows4 = load_a(at4); }
+    multiply(&block0, rows0, left, right);
+    if ROWS > 8u { multiply(&block1, rows1, left, right); }
+    if ROWS > 16u { multiply(&block2, rows2, left, right); }
+    if ROWS > 24u { multiply(&block3, rows3, left, right); }
+    if ROWS > 32u { multiply(&block4, rows4, left, right); }
     at0 += 8u;
     at1 += 8u;
     at2 += 8u;

@@ -6,7 +6,6 @@
  */
 import type { Device } from "../device/device.ts";
 import { isTexels, type Operand } from "../device/kernel.ts";
-import type { Tensor } from "../device/tensor.ts";
 import {
   PANEL,
   type ProductVariant,
