@@ -15,6 +15,7 @@ const WG: u32 = 8;
 override ROWS: u32 = 32; // 8, 16, 24, 32 or 40
 override HALVES: u32 = 2; // 1 where N is at most 32: a panel's right half is not multiplied then
 const PANEL: u32 = 64;
+override NF4: u32 = 0; // 0: B holds values; 1: codes with a scale per column and 64 depths; 2: per panel and depth
 
 struct Params {
   m: u32,
@@ -57,6 +58,51 @@ fn load_b(at: u32) -> mat4x4f {
     textureLoad(b, texel(at + 32u)),
     textureLoad(b, texel(at + 48u)),
   ));
+}
+
+// What the lanes hold: the values of codes 0 to 7 and of codes 8 to 15.
+struct CodeValues {
+  low: f32,
+  high: f32,
+}
+
+// Where the four codes of a word for the left and for the right half of a panel lie.
+const LEFT: vec4u = vec4u(4u, 0u, 12u, 8u);
+const RIGHT: vec4u = vec4u(20u, 16u, 28u, 24u);
+
+fn four_values(table: CodeValues, word: u32, shifts: vec4u) -> vec4f {
+  let i = (vec4u(word) >> shifts) & vec4u(7u);
+  let is_high = (vec4u(word) & (vec4u(8u) << shifts)) != vec4u();
+  let low = vec4f(
+    subgroupShuffle(table.low, i.x), subgroupShuffle(table.low, i.y),
+    subgroupShuffle(table.low, i.z), subgroupShuffle(table.low, i.w),
+  );
+  let high = vec4f(
+    subgroupShuffle(table.high, i.x), subgroupShuffle(table.high, i.y),
+    subgroupShuffle(table.high, i.z), subgroupShuffle(table.high, i.w),
+  );
+  return select(low, high, is_high);
+}
+
+// Four columns of B at four depths from a word of codes per column (NF4 1) or per depth (NF4 2).
+fn decode_b(table: CodeValues, words: vec4u, shifts: vec4u) -> mat4x4f {
+  let values = mat4x4f(
+    four_values(table, words.x, shifts),
+    four_values(table, words.y, shifts),
+    four_values(table, words.z, shifts),
+    four_values(table, words.w, shifts),
+  );
+  if NF4 == 2u { return transpose(values); }
+  return values;
+}
+
+fn scaled(columns: mat4x4f, scales: vec4f) -> mat4x4f {
+  return mat4x4f(
+    columns[0] * scales.x,
+    columns[1] * scales.y,
+    columns[2] * scales.z,
+    columns[3] * scales.w,
+  );
 }
 
 // Adds four depths to eight rows; lane r holds row r's four values of A. Four rows and a column of B are 20 registers of
@@ -127,6 +173,14 @@ fn multiply_tile(group: vec3u, lane: u32) {
   var at4 = (base + min(first + 4u, last)) * quads * 8u + lane;
   let panels = (params.n + PANEL - 1u) / PANEL;
   var at_b = (group.z / params.b_share * panels + group.y) * quads * PANEL + lane;
+  var table: CodeValues;
+  var scales_begin: u32;
+  if NF4 != 0u {
+    let values = textureLoad(b, texel(lane));
+    table = CodeValues(values.x, values.y);
+    at_b = 8u + group.y * quads * 8u + lane;
+    scales_begin = 8u + panels * quads * 8u + group.y * quads;
+  }
 
   var block0: Block;
   var block1: Block;
@@ -135,10 +189,22 @@ fn multiply_tile(group: vec3u, lane: u32) {
   var block4: Block;
   for (var quad = 0u; quad < quads; quad++) {
     // All loads come first: 3 % faster than each before its products.
-    let left = load_b(at_b);
+    var left: mat4x4f;
     var right: mat4x4f;
-    if HALVES == 2u { right = load_b(at_b + 8u); }
-    let rows0 = load_a(at0);
+    if NF4 == 0u {
+      left = load_b(at_b);
+      if HALVES == 2u { right = load_b(at_b + 8u); }
+    } else {
+      let words = bitcast<vec4u>(textureLoad(b, texel(at_b)));
+      left = decode_b(table, words, LEFT);
+      if HALVES == 2u { right = decode_b(table, words, RIGHT); }
+    }
+    if NF4 == 1u {
+      let at = scales_begin + (quad & ~15u) + lane;
+      left = scaled(left, textureLoad(b, texel(at)));
+      if HALVES == 2u { right = scaled(right, textureLoad(b, texel(at + 8u))); }
+    }
+    var rows0 = load_a(at0);
     var rows1: vec4f;
     var rows2: vec4f;
     var rows3: vec4f;
@@ -147,6 +213,14 @@ fn multiply_tile(group: vec3u, lane: u32) {
     if ROWS > 16u { rows2 = load_a(at2); }
     if ROWS > 24u { rows3 = load_a(at3); }
     if ROWS > 32u { rows4 = load_a(at4); }
+    if NF4 == 2u {
+      let scales = textureLoad(b, texel(scales_begin + quad));
+      rows0 *= scales;
+      rows1 *= scales;
+      rows2 *= scales;
+      rows3 *= scales;
+      rows4 *= scales;
+    }
     multiply(&block0, rows0, left, right);
     if ROWS > 8u { multiply(&block1, rows1, left, right); }
     if ROWS > 16u { multiply(&block2, rows2, left, right); }
@@ -157,7 +231,7 @@ fn multiply_tile(group: vec3u, lane: u32) {
     at2 += 8u;
     at3 += 8u;
     at4 += 8u;
-    at_b += PANEL;
+    if NF4 == 0u { at_b += PANEL; } else { at_b += 8u; }
   }
 
   put(&block0, lane);

@@ -1,24 +1,25 @@
-// Packing of NF4 weights for CPU adapters with subgroups of eight lanes: as panels_nf4, into the texels that
-// gemm_subgroup reads.
-//   W[i] = code_value[code[i]] · absmax[i / 64], i flat;  absmax[b] = scale_value[u8[b]] · nested[1 + b/256] + nested[0]
+// Packing of NF4 weights for CPU adapters with subgroups of eight lanes, into the texels that gemm_subgroup reads.
 //   B = Wᵀ (TRANSPOSED 0: columns are W's rows, depth is W's columns) or B = W (TRANSPOSED 1)
-//   texel (p·4Q + k)·16 + c = (B[k, first], B[k, first+1], B[k, first+2], B[k, first+3]),
-//     first = column_begin + 64p + 4c,  Q = ⌈depth/4⌉
+//   W[i] = code_value[code[i]] · absmax[i / 64], i flat;  absmax[b] = scale_value[u8[b]] · nested[1 + b/256] + nested[0]
+// Coded (rows of W that are a multiple of 64 long, so that blocks do not cross them): the product restores the values.
+//   texels 0 to 7: (code_value[l], code_value[8 + l], 0, 0) for lane l
+//   then for panel p, four depths q, lane l at (p·Q + q)·8 + l, Q = ⌈depth/4⌉: four words, half of each for four
+//     columns 64p + 4l … of the panel's left half, the other half for those of its right half, 32 further on. A word is
+//     for a column and has four depths, or with TRANSPOSED for a depth and has four columns, in the order of W's codes.
+//   then the scales: for four columns and 64 depths at p·Q + (q - q mod 16) + column mod 64 / 4, or with TRANSPOSED for a
+//     panel and four depths at p·Q + q.
+// Restored (any shape), as panels_dense_texels: texel (p·4Q + k)·16 + c = four columns column_begin + 64p + 4c … of depth k.
 // Shapes: W [rows, columns] as codes, the first of a byte in the high nibble; absmax f32 or, with DOUBLE, u8 [⌈n/64⌉];
-//   tables = 16 code values, 256 scale values; ⌈column_count/64⌉·4Q·16 texels, 1,024 to a row of the texture. Past the
-//   end there are zeros.
-// Geometry: pack_any takes any shape: groups ⌈Q/4⌉ × ⌈column_count/64⌉, one invocation per 4 columns and 4 depths.
-//   The others are for columns of W that are a multiple of 64, so that blocks do not cross rows. pack: groups
-//   ⌈depth/128⌉ × ⌈column_count/64⌉, one invocation per 4 columns and 32 depths, for TRANSPOSED 0. pack_transposed:
-//   groups ⌈column_count/64⌉ × ⌈depth/64⌉, one invocation per depth and panel, for TRANSPOSED 1 and a column_begin that
-//   is a multiple of 64.
-// Numerics: f32, not rounded to the weight's 16-bit dtype.
-// Idea: a load costs one scalar load per lane, so codes come 32 at once, and a lane looks a value up in the registers of
-//   all eight: two permutations for eight codes.
+//   tables = 16 code values, 256 scale values; textures of 1,024 texels a row. Past the end there are zeros.
+// Geometry: codes: groups ⌈depth/256⌉ × ⌈column_count/64⌉, one invocation per 8 columns and 32 depths, or with
+//   TRANSPOSED groups ⌈column_count/64⌉ × ⌈Q/64⌉, one per panel and 4 depths. scales: one invocation per texel of
+//   scales. values: groups ⌈Q/4⌉ × ⌈column_count/64⌉, one invocation per 4 columns and 4 depths.
+// Numerics: scales and restored values in f32, not rounded to the weight's 16-bit dtype.
 // Source: bitsandbytes; Dettmers et al. 2023, arXiv:2305.14314.
 
 const WG: u32 = 64;
 const PANEL: u32 = 64;
+const TABLE_TEXELS: u32 = 8;
 override DOUBLE: u32 = 0;
 override TRANSPOSED: u32 = 0;
 
@@ -37,33 +38,69 @@ struct Params {
 @group(0) @binding(5) var<storage, read> tables: array<f32>;
 @group(0) @binding(6) var packed: texture_storage_2d<rgba32float, write>;
 
-// What the lanes hold: the values of codes 0 to 7 and of codes 8 to 15.
-struct CodeValues {
-  low: f32,
-  high: f32,
+fn quads_of_depth() -> u32 {
+  return (params.depth + 3u) / 4u;
 }
 
-fn code_values(index: u32) -> CodeValues {
-  return CodeValues(tables[index % 8u], tables[8u + index % 8u]);
+fn put(at: u32, value: vec4f) {
+  textureStore(packed, vec2u(at & 1023u, at >> 10u), value);
 }
 
-// Shifts to the first and to the last four codes of a word: the high nibble of a byte comes first.
-const FIRST: vec4u = vec4u(4u, 0u, 12u, 8u);
-const LAST: vec4u = vec4u(20u, 16u, 28u, 24u);
+// 32 codes of a row of W, or none past the end.
+fn load_codes(row: u32, column: u32, inside: bool) -> vec4u {
+  let first = select(0u, row * params.columns + column, inside);
+  return select(vec4u(), code_quads[first / 32u], inside);
+}
 
-// Four values by the codes at `shifts` of the lane's word.
-fn four_values(table: CodeValues, word: u32, shifts: vec4u) -> vec4f {
-  let i = (vec4u(word) >> shifts) & vec4u(7u);
-  let is_high = (vec4u(word) & (vec4u(8u) << shifts)) != vec4u();
-  let low = vec4f(
-    subgroupShuffle(table.low, i.x), subgroupShuffle(table.low, i.y),
-    subgroupShuffle(table.low, i.z), subgroupShuffle(table.low, i.w),
-  );
-  let high = vec4f(
-    subgroupShuffle(table.high, i.x), subgroupShuffle(table.high, i.y),
-    subgroupShuffle(table.high, i.z), subgroupShuffle(table.high, i.w),
-  );
-  return select(low, high, is_high);
+// Two texels, from the lower and the upper halves of words for the left and the right half of a panel.
+fn put_codes(at: u32, step: u32, left: vec4u, right: vec4u) {
+  put(at, bitcast<vec4f>((left & vec4u(0xffffu)) | (right << vec4u(16u))));
+  put(at + step, bitcast<vec4f>((left >> vec4u(16u)) | (right & vec4u(0xffff0000u))));
+}
+
+@compute @workgroup_size(WG)
+fn pack_codes(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+  let panel = select(group.y, group.x, TRANSPOSED == 1u);
+  // Rows of W are this many columns or depths; its columns begin at the first of 32 depths or of the panel.
+  var row = params.column_begin + panel * PANEL + 4u * (index % 8u);
+  var past = params.column_begin + params.column_count;
+  var right_row = 32u;
+  var column = 32u * (group.x * 8u + index / 8u);
+  var right_column = 0u;
+  var inside = column < params.depth;
+  var at = (panel * quads_of_depth() + column / 4u) * 8u + index % 8u;
+  var step = 8u;
+  if TRANSPOSED == 1u {
+    let quad = group.y * WG + index;
+    row = 4u * quad;
+    past = params.depth;
+    right_row = 0u;
+    column = params.column_begin + panel * PANEL;
+    right_column = 32u;
+    inside = true;
+    at = (panel * quads_of_depth() + quad) * 8u;
+    step = 1u;
+  }
+  let left0 = load_codes(row, column, inside && row < past);
+  let left1 = load_codes(row + 1u, column, inside && row + 1u < past);
+  let left2 = load_codes(row + 2u, column, inside && row + 2u < past);
+  let left3 = load_codes(row + 3u, column, inside && row + 3u < past);
+  row += right_row;
+  column += right_column;
+  let right0 = load_codes(row, column, inside && row < past);
+  let right1 = load_codes(row + 1u, column, inside && row + 1u < past);
+  let right2 = load_codes(row + 2u, column, inside && row + 2u < past);
+  let right3 = load_codes(row + 3u, column, inside && row + 3u < past);
+  if TRANSPOSED == 1u { inside = row < past; }
+  if !inside { return; }
+  at += TABLE_TEXELS;
+  put_codes(at, step, vec4u(left0.x, left1.x, left2.x, left3.x), vec4u(right0.x, right1.x, right2.x, right3.x));
+  at += 2u * step;
+  put_codes(at, step, vec4u(left0.y, left1.y, left2.y, left3.y), vec4u(right0.y, right1.y, right2.y, right3.y));
+  at += 2u * step;
+  put_codes(at, step, vec4u(left0.z, left1.z, left2.z, left3.z), vec4u(right0.z, right1.z, right2.z, right3.z));
+  at += 2u * step;
+  put_codes(at, step, vec4u(left0.w, left1.w, left2.w, left3.w), vec4u(right0.w, right1.w, right2.w, right3.w));
 }
 
 fn scale(block: u32) -> f32 {
@@ -72,92 +109,37 @@ fn scale(block: u32) -> f32 {
   return tables[16u + code] * nested[1u + block / 256u] + nested[0];
 }
 
-fn put(panel: u32, k: u32, column_quad: u32, value: vec4f) {
-  let at = (panel * ((params.depth + 3u) / 4u * 4u) + k) * 16u + column_quad;
-  textureStore(packed, vec2u(at & 1023u, at >> 10u), value);
-}
-
-// Half a block of a row of W: its codes, or zeros past the end, and its scale.
-struct HalfBlock {
-  words: vec4u,
-  scale: f32,
-}
-
-fn half_block(row: u32, column: u32, inside: bool) -> HalfBlock {
-  let first = select(0u, row * params.columns + column, inside);
-  let zeros = vec4u(0x77777777u); // code 7 stands for 0
-  return HalfBlock(select(zeros, code_quads[first / 32u], inside), select(0.0, scale(first / 64u), inside));
-}
-
-// Eight depths of four columns, each column with a word of its own.
-fn put_word(table: CodeValues, panel: u32, k: u32, column_quad: u32, words: vec4u, scales: vec4f) {
-  for (var half = 0u; half < 2u; half++) {
-    let shifts = select(LAST, FIRST, half == 0u);
-    let depths = transpose(mat4x4f(
-      four_values(table, words.x, shifts) * scales.x,
-      four_values(table, words.y, shifts) * scales.y,
-      four_values(table, words.z, shifts) * scales.z,
-      four_values(table, words.w, shifts) * scales.w,
-    ));
-    let first = k + 4u * half;
-    if first < params.depth {
-      put(panel, first, column_quad, depths[0]);
-      put(panel, first + 1u, column_quad, depths[1]);
-      put(panel, first + 2u, column_quad, depths[2]);
-      put(panel, first + 3u, column_quad, depths[3]);
-    }
-  }
+fn scale_inside(row: u32, past: u32, block: u32) -> f32 {
+  if row >= past { return 0.0; }
+  return scale(row * (params.columns / 64u) + block);
 }
 
 @compute @workgroup_size(WG)
-fn pack(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
-  let table = code_values(index);
-  let column_quad = index % 16u;
-  let column = group.y * PANEL + 4u * column_quad;
-  let k = group.x * 128u + index / 16u * 32u;
-  let row = params.column_begin + column;
-  let block0 = half_block(row, k, column < params.column_count && k < params.depth);
-  let block1 = half_block(row + 1u, k, column + 1u < params.column_count && k < params.depth);
-  let block2 = half_block(row + 2u, k, column + 2u < params.column_count && k < params.depth);
-  let block3 = half_block(row + 3u, k, column + 3u < params.column_count && k < params.depth);
-  let scales = vec4f(block0.scale, block1.scale, block2.scale, block3.scale);
-  let words0 = vec4u(block0.words.x, block1.words.x, block2.words.x, block3.words.x);
-  put_word(table, group.y, k, column_quad, words0, scales);
-  let words1 = vec4u(block0.words.y, block1.words.y, block2.words.y, block3.words.y);
-  put_word(table, group.y, k + 8u, column_quad, words1, scales);
-  let words2 = vec4u(block0.words.z, block1.words.z, block2.words.z, block3.words.z);
-  put_word(table, group.y, k + 16u, column_quad, words2, scales);
-  let words3 = vec4u(block0.words.w, block1.words.w, block2.words.w, block3.words.w);
-  put_word(table, group.y, k + 24u, column_quad, words3, scales);
-}
-
-// Eight columns of one depth; those past the end are zero.
-fn put_columns(table: CodeValues, panel: u32, k: u32, column_quad: u32, word: u32, scale: f32) {
-  let count = params.column_count - min(params.column_count, panel * PANEL + 4u * column_quad);
-  let left = four_values(table, word, FIRST) * scale;
-  let right = four_values(table, word, LAST) * scale;
-  if k < (params.depth + 3u) / 4u * 4u {
-    put(panel, k, column_quad, select(vec4f(), left, vec4u(0u, 1u, 2u, 3u) < vec4u(count)));
-    put(panel, k, column_quad + 1u, select(vec4f(), right, vec4u(4u, 5u, 6u, 7u) < vec4u(count)));
+fn pack_scales(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WG;
+  if i < TABLE_TEXELS { put(i, vec4f(tables[i], tables[8u + i], 0.0, 0.0)); }
+  let quads = quads_of_depth();
+  let panels = (params.column_count + PANEL - 1u) / PANEL;
+  if i >= panels * quads { return; }
+  let panel = i / quads;
+  let in_panel = i % quads;
+  var row = params.column_begin + panel * PANEL + in_panel % 16u * 4u;
+  var past = params.column_begin + params.column_count;
+  var block = in_panel / 16u;
+  if TRANSPOSED == 1u {
+    row = in_panel * 4u;
+    past = params.depth;
+    block = params.column_begin / 64u + panel;
   }
-}
-
-@compute @workgroup_size(WG)
-fn pack_transposed(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
-  let table = code_values(index);
-  let panel = group.x;
-  let k = group.y * WG + index;
-  let column = params.column_begin + panel * PANEL;
-  let left = half_block(k, column, k < params.depth);
-  let right = half_block(k, column + 32u, k < params.depth);
-  put_columns(table, panel, k, 0u, left.words.x, left.scale);
-  put_columns(table, panel, k, 2u, left.words.y, left.scale);
-  put_columns(table, panel, k, 4u, left.words.z, left.scale);
-  put_columns(table, panel, k, 6u, left.words.w, left.scale);
-  put_columns(table, panel, k, 8u, right.words.x, right.scale);
-  put_columns(table, panel, k, 10u, right.words.y, right.scale);
-  put_columns(table, panel, k, 12u, right.words.z, right.scale);
-  put_columns(table, panel, k, 14u, right.words.w, right.scale);
+  put(
+    TABLE_TEXELS + panels * quads * 8u + i,
+    vec4f(
+      scale_inside(row, past, block),
+      scale_inside(row + 1u, past, block),
+      scale_inside(row + 2u, past, block),
+      scale_inside(row + 3u, past, block),
+    ),
+  );
 }
 
 fn element(column: u32, k: u32) -> f32 {
@@ -169,13 +151,13 @@ fn element(column: u32, k: u32) -> f32 {
 }
 
 @compute @workgroup_size(WG)
-fn pack_any(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+fn pack_values(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let column_quad = index % 16u;
   let column = group.y * PANEL + 4u * column_quad;
   let first = 4u * (group.x * 4u + index / 16u);
   if first >= params.depth { return; }
   for (var k = first; k < first + 4u; k++) {
     let value = vec4f(element(column, k), element(column + 1u, k), element(column + 2u, k), element(column + 3u, k));
-    put(group.y, k, column_quad, value);
+    put((group.y * 4u * quads_of_depth() + k) * 16u + column_quad, value);
   }
 }

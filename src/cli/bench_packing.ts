@@ -3,14 +3,14 @@
  * @module
  */
 import type { Device } from "../device/device.ts";
-import { isTexels, type Operand } from "../device/kernel.ts";
+import { isTexels } from "../device/kernel.ts";
 import type { Scope } from "../device/tensor.ts";
 import { decodeBf16, encodeBf16 } from "../formats/half.ts";
 import { NF4_BLOCK_SIZE, NF4_CODES } from "../formats/nf4.ts";
-import { PANEL } from "../ops/gemm_variants.ts";
 import { multiplyTransposed } from "../ops/matmul.ts";
 import { dequantizeNf4, type Nf4Quantizer, nf4Quantizer, nf4Tables } from "../ops/nf4.ts";
 import { packRows } from "../ops/pack_rows.ts";
+import { panelValues } from "../ops/panel_values.ts";
 import { panelSources } from "../ops/panels.ts";
 import { weightBytes } from "../ops/weight.ts";
 import { checkElements, checkSamples, type Element, noise } from "./bench_measure.ts";
@@ -44,10 +44,6 @@ export function transposedTrials(scope: Scope, { rows, width, seed }: TrialSizes
   }];
 }
 
-function readPacked(device: Device, packed: Operand): Promise<Float32Array> {
-  return isTexels(packed) ? device.readTexels(packed) : device.readF32(packed);
-}
-
 /** Rows packed as the left operand of a product. */
 export function packRowsTrials(scope: Scope, sizes: TrialSizes): KernelTrial[] {
   const { device } = scope;
@@ -64,7 +60,10 @@ export function packRowsTrials(scope: Scope, sizes: TrialSizes): KernelTrial[] {
     },
     async check() {
       using inner = device.scope("bench");
-      const packed = await readPacked(device, pack(inner).values);
+      const { values } = pack(inner);
+      const packed = isTexels(values)
+        ? await device.readTexels(values)
+        : await device.readF32(values);
       checkSamples(this.name, { rows, columns: depth, tolerance: 0 }, {
         // [rows in eights, depth in fours, 8, 4]
         actual: (row, k) =>
@@ -102,12 +101,10 @@ function panelTrial(
     },
     async check() {
       using inner = device.scope("bench");
-      const [packed, w] = [
-        await readPacked(device, source.pack(inner, range)),
-        await device.readF32(values),
-      ];
+      const actual = await panelValues(device, source.pack(inner, range), range);
+      const w = await device.readF32(values);
       checkSamples(this.name, { rows: depth, columns: columnCount, tolerance: 1e-6 }, {
-        actual: (k, c) => packed[(Math.floor(c / PANEL) * depth + k) * PANEL + c % PANEL],
+        actual,
         expected: (k, c) => w[c * depth + k],
       });
     },

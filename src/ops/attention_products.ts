@@ -4,12 +4,12 @@
  */
 import source from "../../kernels/attention_products.wgsl" with { type: "text" };
 import type { Device } from "../device/device.ts";
-import { Kernel, type Operand } from "../device/kernel.ts";
+import { Kernel } from "../device/kernel.ts";
 import type { Scope, Tensor } from "../device/tensor.ts";
 import type { AttentionOperands, AttentionRows, AttentionSpan } from "./attention.ts";
 import { product, type ProductOptions, transposedProduct } from "./gemm.ts";
 import { packRows } from "./pack_rows.ts";
-import { packDense } from "./panels.ts";
+import { packDense, type Panels } from "./panels.ts";
 import { launchRows } from "./row_launch.ts";
 import type { Tape } from "./tape.ts";
 
@@ -102,7 +102,7 @@ function panelsOf(
   x: Tensor,
   { queryCount, keyBegin, keyCount }: Tile,
   { sizes, transposed }: { sizes: Sizes; transposed: boolean },
-): Operand {
+): Panels {
   const { kvHeads, headSize } = sizes;
   const [depth, columnCount] = transposed ? [keyCount, headSize] : [headSize, keyCount];
   const range = { rows: queryCount, transposed, depth, columnBegin: 0, columnCount };
@@ -157,7 +157,7 @@ function multiplyRows(
   scores: Tensor,
   tile: Tile,
   { panels, target, sizes, ...options }: ProductOptions & {
-    panels: Operand;
+    panels: Panels;
     target: Tensor;
     sizes: Sizes;
   },

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Device } from "../device/device.ts";
-import { isTexels, type Operand } from "../device/kernel.ts";
+import { isTexels } from "../device/kernel.ts";
 import {
   PANEL,
   type ProductVariant,
@@ -15,6 +15,7 @@ import {
   transposedChoice,
 } from "./gemm_variants.ts";
 import { allInQuads, type MatrixView, type PackedRows } from "./pack_rows.ts";
+import type { Panels } from "./panels.ts";
 import { chosenVariant } from "./variants.ts";
 
 function groupsOf(
@@ -36,7 +37,7 @@ export interface ProductOptions {
  */
 export function product(
   device: Device,
-  operands: { a: PackedRows; panels: Operand; share?: number; columns: number; c: MatrixView },
+  operands: { a: PackedRows; panels: Panels; share?: number; columns: number; c: MatrixView },
   options: ProductOptions = {},
 ): void {
   const { a, panels, share = 1, columns, c } = operands;
@@ -44,7 +45,7 @@ export function product(
   const { tensor, stride, offset = 0, batch = 0 } = c;
   const args = {
     a: a.values,
-    b: panels,
+    b: panels.values,
     m: a.rows,
     n: columns,
     k: a.depth,
@@ -59,7 +60,8 @@ export function product(
   const { kernel, constants } = chosen;
   const groups = groupsOf(chosen, [a.rows, columns, a.count]);
   if (isTexels(a.values)) {
-    const launch = { groups, constants: { ...constants, HALVES: columns <= PANEL / 2 ? 1 : 2 } };
+    const HALVES = columns <= PANEL / 2 ? 1 : 2;
+    const launch = { groups, constants: { ...constants, HALVES, NF4: panels.nf4 } };
     const inQuads = allInQuads(columns, stride, offset, batch);
     if (inQuads) device.run(kernel, "main_quads", { ...args, c_quads: tensor }, launch);
     else device.run(kernel, "main", { ...args, c: tensor }, launch);

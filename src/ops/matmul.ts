@@ -13,7 +13,7 @@ import { type MatrixView, type PackedRows, packRows, packTransposedRows } from "
 import { packDense, type PanelSource, panelSources } from "./panels.ts";
 import type { Weight } from "./weight.ts";
 
-/** Bytes of unpacked weight that exist at once. */
+/** Bytes of panels that exist at once. */
 const MAX_PANEL_BYTES = 32 * 2 ** 20;
 
 /** Rows, columns and depth of a transposed product from which packing costs less than it saves. */
@@ -166,7 +166,7 @@ function multiplyInChunks(
   const { a, source, c, column, transposed } = operands;
   const { depth } = a;
   const columns = transposed ? source.columns : source.rowCount;
-  const panelBytes = PANEL * Math.ceil(depth / 4) * 4 * 4;
+  const panelBytes = source.panelBytes(device, a);
   const most = Math.max(1, Math.floor(MAX_PANEL_BYTES / panelBytes)) * PANEL;
   for (let columnBegin = 0; columnBegin < columns; columnBegin += most) {
     const columnCount = Math.min(most, columns - columnBegin);

@@ -7,6 +7,7 @@ import denseSource from "../../kernels/panels_dense.wgsl" with { type: "text" };
 import denseTexelsSource from "../../kernels/panels_dense_texels.wgsl" with { type: "text" };
 import nf4Source from "../../kernels/panels_nf4.wgsl" with { type: "text" };
 import nf4TexelsSource from "../../kernels/panels_nf4_texels.wgsl" with { type: "text" };
+import type { Device } from "../device/device.ts";
 import { isTexels, Kernel, type Operand } from "../device/kernel.ts";
 import type { Scope } from "../device/tensor.ts";
 import { NF4_BLOCK_SIZE } from "../formats/nf4.ts";
@@ -18,6 +19,13 @@ const denseKernel = new Kernel("panels_dense", denseSource);
 const denseTexelsKernel = new Kernel("panels_dense_texels", denseTexelsSource);
 const nf4Kernel = new Kernel("panels_nf4", nf4Source);
 const nf4TexelsKernel = new Kernel("panels_nf4_texels", nf4TexelsSource);
+
+/** Right operands as the product reads them. */
+export interface Panels {
+  readonly values: Operand;
+  /** What they hold: values, or NF4 codes that the product restores; see `gemm_subgroup`'s NF4. */
+  readonly nf4: 0 | 1 | 2;
+}
 
 /** Columns of the right operand B [depth, columns]: B = Wᵀ, or B = W if transposed. */
 export interface PanelRange {
@@ -34,21 +42,30 @@ export interface PanelSource {
   readonly rowBegin: number;
   readonly rowCount: number;
   readonly columns: number;
-  /** A range of columns of B as panels, which live in `scope`. */
-  pack(scope: Scope, range: PanelRange): Operand;
+  /** Bytes of a panel of 64 columns, for a left operand of so many rows. */
+  panelBytes(device: Device, of: { rows: number; depth: number }): number;
+  /** A range of columns of B as panels, which live in `scope`. `columnBegin` is one panel's. */
+  pack(scope: Scope, range: PanelRange): Panels;
 }
 
 /** The buffers of a weight, each with the way to unpack it. */
 export function panelSources(weight: Weight): PanelSource[] {
   const { rows, columns } = weight;
   if (weight.kind === "nf4") {
-    const pack = (scope: Scope, range: PanelRange) => packNf4(scope, weight, range);
-    return [{ rowBegin: 0, rowCount: rows, columns, pack }];
+    return [{
+      rowBegin: 0,
+      rowCount: rows,
+      columns,
+      panelBytes: (device, { rows, depth }) =>
+        isRestoredByProduct(device, weight, rows) ? 16 * codedTexels(1, depth) : valueBytes(depth),
+      pack: (scope, range) => packNf4(scope, weight, range),
+    }];
   }
   return weight.parts.map(({ rowBegin, rowCount, values }) => ({
     rowBegin,
     rowCount,
     columns,
+    panelBytes: (_, { depth }) => valueBytes(depth),
     pack: (scope, range) =>
       packDense(scope, { tensor: values, stride: columns }, range, { dtype: weight.dtype }),
   }));
@@ -60,8 +77,9 @@ export function packDense(
   { tensor, stride, offset = 0, batch = 0 }: MatrixView,
   range: PanelRange,
   { dtype = "f32", count = 1 }: { dtype?: DenseDType; count?: number } = {},
-): Operand {
+): Panels {
   const packed = emptyPanels(scope, range, count);
+  const panels: Panels = { values: packed, nf4: 0 };
   const place = { w_stride: stride, w_offset: offset, w_batch: batch };
   const args = { packed, ...place, ...sizesOf(range) };
   const launch = {
@@ -70,7 +88,7 @@ export function packDense(
   };
   if (!isTexels(packed)) {
     scope.device.run(denseKernel, "pack", { w: tensor, ...args }, launch);
-    return packed;
+    return panels;
   }
   const { transposed, depth, columnBegin, columnCount } = range;
   const lengths = transposed ? [columnBegin, columnCount] : [depth];
@@ -81,31 +99,56 @@ export function packDense(
   } else {
     scope.device.run(denseTexelsKernel, "pack_halves", { w_halves: tensor, ...args }, launch);
   }
-  return packed;
+  return panels;
 }
 
-function packNf4(scope: Scope, weight: Nf4Weight, range: PanelRange): Operand {
+function packNf4(scope: Scope, weight: Nf4Weight, range: PanelRange): Panels {
   const { columns, codes, absmax, tables } = weight;
-  const packed = emptyPanels(scope, range, 1);
+  const { rows, transposed, columnBegin, columnCount, depth } = range;
+  const { device } = scope;
   const nested = weight.nested ?? tables; // bound but not read without double quantisation
-  const args = { absmax, nested, tables, packed, columns, ...sizesOf(range) };
-  const { transposed, columnBegin } = range;
+  const scales = { absmax, nested, tables };
+  const sizes = { columns, ...sizesOf(range) };
   const constants = { DOUBLE: weight.nested ? 1 : 0, TRANSPOSED: Number(transposed) };
-  if (!isTexels(packed)) {
+  if (isRestoredByProduct(device, weight, rows)) {
+    const panels = Math.ceil(columnCount / PANEL), quads = Math.ceil(depth / 4);
+    const packed = scope.texels(codedTexels(panels, depth), { label: "NF4 panels" });
+    const coded = { packed, ...sizes };
+    device.run(nf4TexelsKernel, "pack_codes", { code_quads: codes, ...coded }, {
+      groups: groupsOf(range, 256),
+      constants: { TRANSPOSED: constants.TRANSPOSED },
+    });
+    const threads = Math.max(8, panels * quads);
+    device.run(nf4TexelsKernel, "pack_scales", { ...scales, ...coded }, { threads, constants });
+    return { values: packed, nf4: transposed ? 2 : 1 };
+  }
+  const packed = emptyPanels(scope, range, 1);
+  const args = { codes, ...scales, packed, ...sizes };
+  if (isTexels(packed)) {
+    const groups = groupsOf({ ...range, transposed: false }, 16);
+    device.run(nf4TexelsKernel, "pack_values", args, { groups, constants });
+  } else {
     // Whole words of eight codes are read at once where they lie within a row.
     const inWords = columns % 8 === 0 && (!transposed || columnBegin % 8 === 0);
     const groups = groupsOf(range, 64);
-    const entry = inWords ? "pack" : "pack_any";
-    scope.device.run(nf4Kernel, entry, { codes, ...args }, { groups, constants });
-  } else if (columns % NF4_BLOCK_SIZE === 0 && (!transposed || columnBegin % PANEL === 0)) {
-    const groups = groupsOf(range, transposed ? 64 : 128);
-    const entry = transposed ? "pack_transposed" : "pack";
-    scope.device.run(nf4TexelsKernel, entry, { code_quads: codes, ...args }, { groups, constants });
-  } else {
-    const groups = groupsOf({ ...range, transposed: false }, 16);
-    scope.device.run(nf4TexelsKernel, "pack_any", { codes, ...args }, { groups, constants });
+    device.run(nf4Kernel, inWords ? "pack" : "pack_any", args, { groups, constants });
   }
-  return packed;
+  return { values: packed, nf4: 0 };
+}
+
+/** Whether products restore the weight themselves: blocks of 64 must not cross its rows then. */
+function isRestoredByProduct(device: Device, { columns }: Nf4Weight, rows: number): boolean {
+  return readsTexels(device, rows) && columns % NF4_BLOCK_SIZE === 0;
+}
+
+/** Texels of coded panels: the table, then eight for codes and one for scales per four depths. */
+function codedTexels(panels: number, depth: number): number {
+  return 8 + panels * Math.ceil(depth / 4) * 9;
+}
+
+/** Bytes of a panel of values. */
+function valueBytes(depth: number): number {
+  return PANEL * Math.ceil(depth / 4) * 4 * 4;
 }
 
 /** Room for panels where the product will read them; depth is padded to a multiple of 4. */
