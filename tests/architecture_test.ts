@@ -27,6 +27,10 @@ const LEVELS: Readonly<Record<string, number>> = {
 /** The host file of a kernel whose name does not begin with that of its host. */
 const HOSTS: Readonly<Record<string, string>> = {
   add: "elementwise",
+  gemm_subgroup: "gemm_variants",
+  gemm_tiled: "gemm_variants",
+  gemm_tn_subgroup: "gemm_variants",
+  gemm_tn_tiled: "gemm_variants",
   grad_norm: "adamw",
   probe: "bench_measure",
 };

@@ -8,6 +8,7 @@ import { Faults } from "./faults.ts";
 import type { Arguments, Kernel, Launch } from "./kernel.ts";
 import { MemoryPool, type Resources, type Storage } from "./pool.ts";
 import type { KernelTime } from "./profile.ts";
+import { readTensors } from "./readback.ts";
 import { Recorder } from "./recorder.ts";
 import { describe, type HostArray, Scope, type Tensor } from "./tensor.ts";
 import {
@@ -36,16 +37,8 @@ export type Tuning = Readonly<Record<string, string>>;
 const STORAGE_USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 /** No binding is larger than this even where the adapter allows it, so that plans hold everywhere. */
 const MAX_BINDING_BYTES = 128 * 2 ** 20;
-const READ_CHUNK_BYTES = 32 * 2 ** 20;
 /** Bytes written before they are submitted; until the GPU has them the host holds a copy. */
 const MAX_PENDING_BYTES = 64 * 2 ** 20;
-
-/** A stretch of a tensor on its way to the host. */
-interface Piece {
-  readonly tensor: Tensor;
-  readonly start: number;
-  readonly target: Uint8Array;
-}
 
 /** A GPU device. Close it (`using device = await openDevice()`) to give everything back. */
 export class Device implements Disposable {
@@ -264,52 +257,14 @@ export class Device implements Disposable {
   }
 
   /** The bytes of several tensors, with few waits: each costs milliseconds, whatever its size. */
-  async readMany(tensors: readonly Tensor[]): Promise<Uint8Array<ArrayBuffer>[]> {
-    const results = tensors.map((tensor) => new Uint8Array(tensor.byteLength));
-    let pieces: Piece[] = [], bytes = 0;
-    for (const [i, tensor] of tensors.entries()) {
-      for (let start = 0; start < tensor.byteLength;) {
-        const size = Math.min(READ_CHUNK_BYTES - bytes, tensor.byteLength - start);
-        pieces.push({ tensor, start, target: results[i].subarray(start, start + size) });
-        start += size;
-        bytes += size;
-        if (bytes < READ_CHUNK_BYTES) continue;
-        await this.#readPieces(pieces, bytes);
-        pieces = [];
-        bytes = 0;
-      }
-    }
-    if (bytes > 0) await this.#readPieces(pieces, bytes);
-    return results;
-  }
-
-  async #readPieces(pieces: readonly Piece[], size: number): Promise<void> {
-    const buffers = this.#buffersOf(...pieces.map(({ tensor }) => tensor));
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-    const staging = this.gpu.createBuffer({ label: "read", size, usage });
-    try {
-      let offset = 0;
-      for (const [i, { start, target }] of pieces.entries()) {
-        this.#recorder.transfer(buffers[i])
-          .copyBufferToBuffer(buffers[i], start, staging, offset, target.length);
-        offset += target.length;
-      }
-      this.flush();
-      // sync: reading waits for every launch before it
-      await staging.mapAsync(GPUMapMode.READ).catch(async (error) => {
-        await this.#faults.throwFirst();
-        throw new DeviceError(`Cannot read ${describe(pieces[0].tensor)}: ${error.message}`);
-      });
-      await this.#faults.throwFirst();
-      const content = new Uint8Array(staging.getMappedRange());
-      offset = 0;
-      for (const { target } of pieces) {
-        target.set(content.subarray(offset, offset + target.length));
-        offset += target.length;
-      }
-    } finally {
-      staging.destroy();
-    }
+  readMany(tensors: readonly Tensor[]): Promise<Uint8Array<ArrayBuffer>[]> {
+    return readTensors({
+      gpu: this.gpu,
+      recorder: this.#recorder,
+      faults: this.#faults,
+      buffersOf: (...used) => this.#buffersOf(...used),
+      flush: () => this.flush(),
+    }, tensors);
   }
 
   /** Gives back everything. The device cannot be used afterwards. */
