@@ -56,6 +56,7 @@ class CountingGpu {
     return {
       beginComputePass: () => pass,
       copyBufferToBuffer: nothing,
+      copyTextureToBuffer: nothing,
       clearBuffer: nothing,
       finish: label,
     };

@@ -144,9 +144,9 @@ export class Scope implements Disposable {
     return tensor;
   }
 
-  /** Gives one tensor's memory back early. */
-  release(tensor: Tensor): void {
-    if (this.#owned.delete(tensor.storage)) this.device.release(tensor.storage);
+  /** Gives the memory of one tensor, or of texels, back early. */
+  release({ storage }: Tensor | Texels): void {
+    if (this.#owned.delete(storage)) this.device.release(storage);
   }
 
   [Symbol.dispose](): void {

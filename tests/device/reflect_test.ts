@@ -21,6 +21,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage> weight: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var grid: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(5) var picture: texture_storage_2d<rgba32float, write>;
 
 fn scaled(i: u32) -> f32 { return inner(i) * params.scale; }
 
@@ -38,6 +40,9 @@ fn through_calls(@builtin(global_invocation_id) id: vec3u) {
 
 @compute @workgroup_size(8)
 fn plain(@builtin(global_invocation_id) id: vec3u) { y[id.x] = f32(id.y); }
+
+@compute @workgroup_size(8)
+fn textures() { textureStore(picture, vec2u(), textureLoad(grid, vec2u())); }
 `;
 
 Deno.test("reflect: bindings have their names, numbers and access modes; comments have none", () => {
@@ -48,16 +53,19 @@ Deno.test("reflect: bindings have their names, numbers and access modes; comment
     { name: "x", binding: 1, access: "read" },
     { name: "weight", binding: 2, access: "read" },
     { name: "y", binding: 3, access: "read_write" },
+    { name: "grid", binding: 4, access: "read_texels" },
+    { name: "picture", binding: 5, access: "write_texels" },
   ]);
 });
 
 Deno.test("reflect: an entry point has the bindings that it and what it calls use", () => {
   const { entryPoints } = reflect("test", SOURCE);
   const names = (entry: string) => entryPoints.get(entry)!.bindings.map(({ name }) => name);
-  assertEquals([...entryPoints.keys()], ["direct", "through_calls", "plain"]);
+  assertEquals([...entryPoints.keys()], ["direct", "through_calls", "plain", "textures"]);
   assertEquals(names("direct"), ["params", "x", "y"]);
   assertEquals(names("through_calls"), ["params", "weight", "y"]);
   assertEquals(names("plain"), ["y"]);
+  assertEquals(names("textures"), ["grid", "picture"]);
 });
 
 Deno.test("reflect: parameters in order with types, and which of them an entry point uses", () => {
@@ -76,7 +84,7 @@ Deno.test("reflect: overrides with their defaults, and widths of workgroups", ()
   const { overrides, entryPoints } = reflect("test", SOURCE);
   assertEquals([...overrides], [["WIDE", 16], ["RATIO", 0.5], ["FAST", 1]]);
   const widths = [...entryPoints.values()].map(({ groupWidth }) => groupWidth);
-  assertEquals(widths, [32, "WIDE", 8]);
+  assertEquals(widths, [32, "WIDE", 8, 8]);
 });
 
 Deno.test("reflect: members and locals of another name are no bindings", () => {

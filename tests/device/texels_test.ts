@@ -1,0 +1,72 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { countingDevice } from "../../src/device/counting.ts";
+import type { Device } from "../../src/device/device.ts";
+import type { Arguments } from "../../src/device/kernel.ts";
+import { openDevice } from "../../src/device/open.ts";
+import { DeviceError, KernelError, ShapeError } from "../../src/errors.ts";
+import { seededValues, testDevice } from "../ops/harness.ts";
+import { texelKernel } from "./kernels.ts";
+
+Deno.test("texels: what a launch writes, the next one and the host read, across rows", async () => {
+  const device = await testDevice();
+  using scope = device.scope("test");
+  const count = 2500;
+  const values = seededValues(4 * count, 1);
+  const [x, y] = [scope.texels(count), scope.texels(count)];
+  const tensor = scope.upload(values);
+  device.run(texelKernel, "write", { values: tensor, y: x, count }, { threads: count });
+  device.run(texelKernel, "relay", { x, y, count }, { threads: count });
+  assertEquals(await device.readTexels(y), values);
+});
+
+Deno.test("texels: counted by whole rows, given back with their scope, and lent again", async () => {
+  using device = await openDevice();
+  const lend = () => {
+    using scope = device.scope("test");
+    const { storage } = scope.texels(1025);
+    assertEquals([device.liveBytes, scope.byteLength], [32768, 32768]);
+    return storage.gpu;
+  };
+  const first = lend();
+  assertEquals([device.liveBytes, device.heldBytes, device.peakBytes], [0, 32768, 32768]);
+  assertEquals(lend(), first);
+  device.resetPeak();
+  assertEquals(device.heldBytes, 0);
+});
+
+Deno.test("texels: operands that do not fit are refused by name", async () => {
+  const device = await testDevice();
+  using scope = device.scope("test");
+  const x = scope.texels(4, { label: "x" }), y = scope.texels(4);
+  const gone = scope.texels(4, { label: "gone" });
+  scope.release(gone);
+  const tensor = scope.zeros([4], { label: "t" });
+  const refused = (entry: string, args: Arguments, says: string) => {
+    const run = () => device.run(texelKernel, entry, { count: 4, ...args }, { threads: 4 });
+    assertThrows(run, KernelError, says);
+  };
+  refused("relay", { x: tensor, y }, "texels.relay: binding x should be texels");
+  refused("write", { values: x, y }, "texels.write: binding values should be a tensor");
+  refused("relay", { x: gone, y }, "gone of 4 texels, bound as x, was released");
+  refused("relay", { x, y: x }, "x of 4 texels is bound as y and as x, one of them writable");
+  assertThrows(() => scope.texels(0), ShapeError, "0 is not a number of texels");
+  const tooMany = 1024 * device.gpu.limits.maxTextureDimension2D + 1;
+  assertThrows(
+    () => scope.texels(tooMany),
+    DeviceError,
+    "bytes in one texture, this device allows",
+  );
+});
+
+Deno.test("texels: a counting device counts them like the GPU", async () => {
+  using device = await openDevice();
+  using counting = countingDevice(device);
+  const work = async (on: Device) => {
+    using scope = on.scope("test");
+    const x = scope.texels(3000), values = scope.zeros([12000]);
+    on.run(texelKernel, "write", { values, y: x, count: 3000 }, { threads: 3000 });
+    const read = await on.readTexels(x);
+    return [read.length, on.liveBytes, on.peakBytes];
+  };
+  assertEquals(await work(counting), await work(device));
+});
