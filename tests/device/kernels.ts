@@ -57,7 +57,7 @@ fn main() {
 `,
 );
 
-/** `write`: `y = values` from texel 0 on; `relay`: `y = x` for `count` texels. */
+/** `put`: `y = values` from texel 0 on; `relay`: `y = x` for `count` texels. */
 export const texelKernel: Kernel = new Kernel(
   "texels",
   `struct Params { count: u32 }
@@ -67,7 +67,7 @@ export const texelKernel: Kernel = new Kernel(
 @group(0) @binding(3) var y: texture_storage_2d<rgba32float, write>;
 fn place(i: u32) -> vec2u { return vec2u(i & 1023u, i >> 10u); }
 @compute @workgroup_size(64)
-fn write(@builtin(global_invocation_id) id: vec3u) {
+fn put(@builtin(global_invocation_id) id: vec3u) {
   if id.x < params.count { textureStore(y, place(id.x), values[id.x]); }
 }
 @compute @workgroup_size(64)

@@ -14,7 +14,7 @@ Deno.test("texels: what a launch writes, the next one and the host read, across 
   const values = seededValues(4 * count, 1);
   const [x, y] = [scope.texels(count), scope.texels(count)];
   const tensor = scope.upload(values);
-  device.run(texelKernel, "write", { values: tensor, y: x, count }, { threads: count });
+  device.run(texelKernel, "put", { values: tensor, y: x, count }, { threads: count });
   device.run(texelKernel, "relay", { x, y, count }, { threads: count });
   assertEquals(await device.readTexels(y), values);
 });
@@ -46,7 +46,7 @@ Deno.test("texels: operands that do not fit are refused by name", async () => {
     assertThrows(run, KernelError, says);
   };
   refused("relay", { x: tensor, y }, "texels.relay: binding x should be texels");
-  refused("write", { values: x, y }, "texels.write: binding values should be a tensor");
+  refused("put", { values: x, y }, "texels.put: binding values should be a tensor");
   refused("relay", { x: gone, y }, "gone of 4 texels, bound as x, was released");
   refused("relay", { x, y: x }, "x of 4 texels is bound as y and as x, one of them writable");
   assertThrows(() => scope.texels(0), ShapeError, "0 is not a number of texels");
@@ -64,7 +64,7 @@ Deno.test("texels: a counting device counts them like the GPU", async () => {
   const work = async (on: Device) => {
     using scope = on.scope("test");
     const x = scope.texels(3000), values = scope.zeros([12000]);
-    on.run(texelKernel, "write", { values, y: x, count: 3000 }, { threads: 3000 });
+    on.run(texelKernel, "put", { values, y: x, count: 3000 }, { threads: 3000 });
     const read = await on.readTexels(x);
     return [read.length, on.liveBytes, on.peakBytes];
   };
