@@ -3,9 +3,10 @@
 // Shapes: A [M, K] packed by pack_rows_texels; B [K, N] in panels of 64 columns, packed by panels_dense_texels or
 //   panels_nf4_texels, both in textures of 1,024 texels a row; C row-major, rows c_stride apart. Any M, N, K.
 //   Batches: workgroup z computes the z-th product. Its A follows the one before, its B belongs to b_share
-//   consecutive products, its C lies c_batch further.
+//   consecutive products (with NF4 there is one for all), its C lies c_batch further.
 // Geometry: groups ⌈M/ROWS⌉ × ⌈N/64⌉ × products of one subgroup; x runs first, so a panel stays in the cache.
-// Numerics: f32, four depths at a time in the order of k, whatever ROWS is.
+// Numerics: f32, four depths at a time in the order of k, whatever ROWS is. With NF4 1 the values of B are scaled, with
+//   NF4 2 those of A. Words of codes are bit patterns of f32 until they are here.
 // Idea: here a vec4 of a buffer costs a scalar load per lane and component, 20 ns for eight lanes, and a texel of a
 //   storage texture 5, so both operands are texels. A lane keeps ROWS rows × 2 vec4 of C; eight lanes load eight rows of
 //   A at once and subgroupBroadcast, with a constant lane one permutation, spreads them. The loop just fits the
@@ -105,40 +106,50 @@ fn scaled(columns: mat4x4f, scales: vec4f) -> mat4x4f {
   );
 }
 
-// Adds four depths to eight rows; lane r holds row r's four values of A. Four rows and a column of B are 20 registers of
-// the 32 that there are, so every value is loaded into one once for 16 or more products.
+// Four rows of four depths, a depth per column. Not transpose(), of whose products Mesa sums the depths the other way.
+fn by_depth(row0: vec4f, row1: vec4f, row2: vec4f, row3: vec4f) -> mat4x4f {
+  return mat4x4f(
+    vec4f(row0.x, row1.x, row2.x, row3.x),
+    vec4f(row0.y, row1.y, row2.y, row3.y),
+    vec4f(row0.z, row1.z, row2.z, row3.z),
+    vec4f(row0.w, row1.w, row2.w, row3.w),
+  );
+}
+
+// Adds four depths to eight rows; lane r holds row r's four values of A. Four rows and a column of B take 20 registers, of
+// 32 with AVX-512, so every value is loaded into one once for 16 or more products.
 fn multiply(block: ptr<function, Block>, rows: vec4f, left: mat4x4f, right: mat4x4f) {
-  let upper = mat4x4f(
+  let upper = by_depth(
     subgroupBroadcast(rows, 0u),
     subgroupBroadcast(rows, 1u),
     subgroupBroadcast(rows, 2u),
     subgroupBroadcast(rows, 3u),
   );
-  (*block)[0] += left[0] * upper;
-  (*block)[1] += left[1] * upper;
-  (*block)[2] += left[2] * upper;
-  (*block)[3] += left[3] * upper;
+  (*block)[0] += upper * left[0];
+  (*block)[1] += upper * left[1];
+  (*block)[2] += upper * left[2];
+  (*block)[3] += upper * left[3];
   if HALVES == 2u {
-    (*block)[4] += right[0] * upper;
-    (*block)[5] += right[1] * upper;
-    (*block)[6] += right[2] * upper;
-    (*block)[7] += right[3] * upper;
+    (*block)[4] += upper * right[0];
+    (*block)[5] += upper * right[1];
+    (*block)[6] += upper * right[2];
+    (*block)[7] += upper * right[3];
   }
-  let lower = mat4x4f(
+  let lower = by_depth(
     subgroupBroadcast(rows, 4u),
     subgroupBroadcast(rows, 5u),
     subgroupBroadcast(rows, 6u),
     subgroupBroadcast(rows, 7u),
   );
-  (*block)[8] += left[0] * lower;
-  (*block)[9] += left[1] * lower;
-  (*block)[10] += left[2] * lower;
-  (*block)[11] += left[3] * lower;
+  (*block)[8] += lower * left[0];
+  (*block)[9] += lower * left[1];
+  (*block)[10] += lower * left[2];
+  (*block)[11] += lower * left[3];
   if HALVES == 2u {
-    (*block)[12] += right[0] * lower;
-    (*block)[13] += right[1] * lower;
-    (*block)[14] += right[2] * lower;
-    (*block)[15] += right[3] * lower;
+    (*block)[12] += lower * right[0];
+    (*block)[13] += lower * right[1];
+    (*block)[14] += lower * right[2];
+    (*block)[15] += lower * right[3];
   }
 }
 

@@ -5,8 +5,7 @@
 //   zero: the products need no guards for them. Workgroup z packs the z-th matrix, a_batch further on.
 // Geometry: groups ⌈Q/8⌉ × ⌈M/8⌉ × matrices; one invocation per row and four depths. pack_any takes any shape;
 //   pack is for K, a_stride, a_offset and a_batch that are multiples of 4. pack_transposed reads B from a_quads, in
-//   groups ⌈M/256⌉ × ⌈K/4⌉ × matrices, one invocation per four rows and four depths; M, a_stride, a_offset and a_batch
-//   are multiples of 4.
+//   groups ⌈M/256⌉ × ⌈K/4⌉, one invocation per four rows and four depths; M, a_stride and a_offset are multiples of 4.
 // Numerics: copies.
 // Source: the packed blocks of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
 
@@ -58,7 +57,7 @@ fn quad_of_depth(at: u32, row: u32, k: u32) -> vec4f {
 fn pack_transposed(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let row = 4u * (group.x * WG + index);
   if row >= (params.m + 7u) / 8u * 8u { return; }
-  let at = (params.a_offset + group.z * params.a_batch + row) / 4u;
+  let at = (params.a_offset + row) / 4u;
   let k = 4u * group.y;
   let rows = transpose(mat4x4f(
     quad_of_depth(at, row, k),
@@ -66,7 +65,7 @@ fn pack_transposed(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
     quad_of_depth(at, row, k + 2u),
     quad_of_depth(at, row, k + 3u),
   ));
-  let first = place(vec3u(0u, row / 8u, group.z), row % 8u, group.y);
+  let first = place(vec3u(0u, row / 8u, 0u), row % 8u, group.y);
   packed[first] = rows[0];
   packed[first + 1u] = rows[1];
   packed[first + 2u] = rows[2];

@@ -50,15 +50,19 @@ fn place(group: vec3u, index: u32) -> Place {
   );
 }
 
+fn put(at: u32, value: vec4f) {
+  textureStore(packed, vec2u(at & 1023u, at >> 10u), value);
+}
+
 // Stores four columns at four depths, a depth per column of the matrix.
-fn put(at: Place, depths: mat4x4f) {
+fn put_depths(at: Place, depths: mat4x4f) {
   let quads = (params.depth + 3u) / 4u;
   if at.quad >= quads { return; }
-  let texel = (at.panel * quads + at.quad) * 64u + at.column % PANEL / 4u;
-  textureStore(packed, vec2u(texel & 1023u, texel >> 10u), depths[0]);
-  textureStore(packed, vec2u((texel + 16u) & 1023u, (texel + 16u) >> 10u), depths[1]);
-  textureStore(packed, vec2u((texel + 32u) & 1023u, (texel + 32u) >> 10u), depths[2]);
-  textureStore(packed, vec2u((texel + 48u) & 1023u, (texel + 48u) >> 10u), depths[3]);
+  let first = (at.panel * quads + at.quad) * 64u + at.column % PANEL / 4u;
+  put(first, depths[0]);
+  put(first + 16u, depths[1]);
+  put(first + 32u, depths[2]);
+  put(first + 48u, depths[3]);
 }
 
 // Element of W where the i-th vector of four begins: depths of column i, or with TRANSPOSED columns of depth i.
@@ -87,7 +91,7 @@ fn quad(at: Place, i: u32) -> vec4f {
 @compute @workgroup_size(WG)
 fn pack_quads(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let at = place(group, index);
-  put(at, by_depth(mat4x4f(quad(at, 0u), quad(at, 1u), quad(at, 2u), quad(at, 3u))));
+  put_depths(at, by_depth(mat4x4f(quad(at, 0u), quad(at, 1u), quad(at, 2u), quad(at, 3u))));
 }
 
 fn widened(words: vec2u) -> vec4f {
@@ -102,10 +106,10 @@ fn halves(at: Place, i: u32) -> vec4f {
 @compute @workgroup_size(WG)
 fn pack_halves(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let at = place(group, index);
-  put(at, by_depth(mat4x4f(halves(at, 0u), halves(at, 1u), halves(at, 2u), halves(at, 3u))));
+  put_depths(at, by_depth(mat4x4f(halves(at, 0u), halves(at, 1u), halves(at, 2u), halves(at, 3u))));
 }
 
-fn value(i: u32) -> f32 {
+fn one_value(i: u32) -> f32 {
   if FORMAT == 0u { return bitcast<f32>(w[i]); }
   let word = w[i / 2u];
   if FORMAT == 1u { return unpack2x16float(word)[i % 2u]; }
@@ -115,8 +119,8 @@ fn value(i: u32) -> f32 {
 fn element(at: Place, column: u32, k: u32) -> f32 {
   if column >= params.column_count || k >= params.depth { return 0.0; }
   let i = params.column_begin + column;
-  if TRANSPOSED == 1u { return value(at.first + k * params.w_stride + i); }
-  return value(at.first + i * params.w_stride + k);
+  if TRANSPOSED == 1u { return one_value(at.first + k * params.w_stride + i); }
+  return one_value(at.first + i * params.w_stride + k);
 }
 
 fn four_columns(at: Place, depth: u32) -> vec4f {
@@ -132,5 +136,5 @@ fn four_columns(at: Place, depth: u32) -> vec4f {
 @compute @workgroup_size(WG)
 fn pack_any(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let at = place(group, index);
-  put(at, mat4x4f(four_columns(at, 0u), four_columns(at, 1u), four_columns(at, 2u), four_columns(at, 3u)));
+  put_depths(at, mat4x4f(four_columns(at, 0u), four_columns(at, 1u), four_columns(at, 2u), four_columns(at, 3u)));
 }

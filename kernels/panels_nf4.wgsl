@@ -33,7 +33,7 @@ struct Params {
 
 alias Table = array<f32, 16>;
 
-// A tree of selects: the lanes of a CPU adapter have no table look-up that costs less.
+// A tree of selects: no lane needs a table in memory.
 fn code_values(table: ptr<function, Table>, code: vec4u) -> vec4f {
   let bit0 = (code & vec4u(1u)) != vec4u(0u);
   let bit1 = (code & vec4u(2u)) != vec4u(0u);

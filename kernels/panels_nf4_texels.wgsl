@@ -11,10 +11,11 @@
 // Restored (any shape), as panels_dense_texels: texel (p·4Q + k)·16 + c = four columns column_begin + 64p + 4c … of depth k.
 // Shapes: W [rows, columns] as codes, the first of a byte in the high nibble; absmax f32 or, with DOUBLE, u8 [⌈n/64⌉];
 //   tables = 16 code values, 256 scale values; textures of 1,024 texels a row. Past the end there are zeros.
-// Geometry: codes: groups ⌈depth/256⌉ × ⌈column_count/64⌉, one invocation per 8 columns and 32 depths, or with
-//   TRANSPOSED groups ⌈column_count/64⌉ × ⌈Q/64⌉, one per panel and 4 depths. scales: one invocation per texel of
-//   scales. values: groups ⌈Q/4⌉ × ⌈column_count/64⌉, one invocation per 4 columns and 4 depths.
-// Numerics: scales and restored values in f32, not rounded to the weight's 16-bit dtype.
+// Geometry: pack_codes: groups ⌈depth/256⌉ × ⌈column_count/64⌉, one invocation per 8 columns and 32 depths;
+//   pack_codes_transposed: groups ⌈column_count/64⌉ × ⌈Q/64⌉, one per panel and 4 depths. pack_scales: one per texel of
+//   scales, 8 at least. pack_values: groups ⌈Q/4⌉ × ⌈column_count/64⌉, one invocation per 4 columns and 4 depths.
+// Numerics: scales and restored values in f32, not rounded to the weight's 16-bit dtype. Words of codes pass through the
+//   texture as bit patterns of f32, which a CPU adapter copies as they are.
 // Source: bitsandbytes; Dettmers et al. 2023, arXiv:2305.14314.
 
 const WG: u32 = 64;
@@ -46,61 +47,84 @@ fn put(at: u32, value: vec4f) {
   textureStore(packed, vec2u(at & 1023u, at >> 10u), value);
 }
 
-// 32 codes of a row of W, or none past the end.
-fn load_codes(row: u32, column: u32, inside: bool) -> vec4u {
+// 32 codes of a row of W, or none past the end of the rows.
+fn load_codes(row: u32, past: u32, column: u32) -> vec4u {
+  let inside = row < past;
   let first = select(0u, row * params.columns + column, inside);
   return select(vec4u(), code_quads[first / 32u], inside);
 }
 
+// The codes of four rows of W, of 32 columns each.
+struct FourRows {
+  row0: vec4u,
+  row1: vec4u,
+  row2: vec4u,
+  row3: vec4u,
+}
+
+fn load_rows(row: u32, past: u32, column: u32) -> FourRows {
+  return FourRows(
+    load_codes(row, past, column),
+    load_codes(row + 1u, past, column),
+    load_codes(row + 2u, past, column),
+    load_codes(row + 3u, past, column),
+  );
+}
+
 // Two texels, from the lower and the upper halves of words for the left and the right half of a panel.
-fn put_codes(at: u32, step: u32, left: vec4u, right: vec4u) {
+fn put_halves(at: u32, step: u32, left: vec4u, right: vec4u) {
   put(at, bitcast<vec4f>((left & vec4u(0xffffu)) | (right << vec4u(16u))));
   put(at + step, bitcast<vec4f>((left >> vec4u(16u)) | (right & vec4u(0xffff0000u))));
 }
 
+// Eight texels, `step` apart, with half a word of each row for either half of a panel.
+fn put_codes(at: u32, step: u32, left: FourRows, right: FourRows) {
+  put_halves(
+    at,
+    step,
+    vec4u(left.row0.x, left.row1.x, left.row2.x, left.row3.x),
+    vec4u(right.row0.x, right.row1.x, right.row2.x, right.row3.x),
+  );
+  put_halves(
+    at + 2u * step,
+    step,
+    vec4u(left.row0.y, left.row1.y, left.row2.y, left.row3.y),
+    vec4u(right.row0.y, right.row1.y, right.row2.y, right.row3.y),
+  );
+  put_halves(
+    at + 4u * step,
+    step,
+    vec4u(left.row0.z, left.row1.z, left.row2.z, left.row3.z),
+    vec4u(right.row0.z, right.row1.z, right.row2.z, right.row3.z),
+  );
+  put_halves(
+    at + 6u * step,
+    step,
+    vec4u(left.row0.w, left.row1.w, left.row2.w, left.row3.w),
+    vec4u(right.row0.w, right.row1.w, right.row2.w, right.row3.w),
+  );
+}
+
 @compute @workgroup_size(WG)
 fn pack_codes(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
-  let panel = select(group.y, group.x, TRANSPOSED == 1u);
-  // Rows of W are this many columns or depths; its columns begin at the first of 32 depths or of the panel.
-  var row = params.column_begin + panel * PANEL + 4u * (index % 8u);
-  var past = params.column_begin + params.column_count;
-  var right_row = 32u;
-  var column = 32u * (group.x * 8u + index / 8u);
-  var right_column = 0u;
-  var inside = column < params.depth;
-  var at = (panel * quads_of_depth() + column / 4u) * 8u + index % 8u;
-  var step = 8u;
-  if TRANSPOSED == 1u {
-    let quad = group.y * WG + index;
-    row = 4u * quad;
-    past = params.depth;
-    right_row = 0u;
-    column = params.column_begin + panel * PANEL;
-    right_column = 32u;
-    inside = true;
-    at = (panel * quads_of_depth() + quad) * 8u;
-    step = 1u;
-  }
-  let left0 = load_codes(row, column, inside && row < past);
-  let left1 = load_codes(row + 1u, column, inside && row + 1u < past);
-  let left2 = load_codes(row + 2u, column, inside && row + 2u < past);
-  let left3 = load_codes(row + 3u, column, inside && row + 3u < past);
-  row += right_row;
-  column += right_column;
-  let right0 = load_codes(row, column, inside && row < past);
-  let right1 = load_codes(row + 1u, column, inside && row + 1u < past);
-  let right2 = load_codes(row + 2u, column, inside && row + 2u < past);
-  let right3 = load_codes(row + 3u, column, inside && row + 3u < past);
-  if TRANSPOSED == 1u { inside = row < past; }
-  if !inside { return; }
-  at += TABLE_TEXELS;
-  put_codes(at, step, vec4u(left0.x, left1.x, left2.x, left3.x), vec4u(right0.x, right1.x, right2.x, right3.x));
-  at += 2u * step;
-  put_codes(at, step, vec4u(left0.y, left1.y, left2.y, left3.y), vec4u(right0.y, right1.y, right2.y, right3.y));
-  at += 2u * step;
-  put_codes(at, step, vec4u(left0.z, left1.z, left2.z, left3.z), vec4u(right0.z, right1.z, right2.z, right3.z));
-  at += 2u * step;
-  put_codes(at, step, vec4u(left0.w, left1.w, left2.w, left3.w), vec4u(right0.w, right1.w, right2.w, right3.w));
+  let panel = group.y;
+  let k = 32u * (group.x * 8u + index / 8u);
+  if k >= params.depth { return; }
+  let row = params.column_begin + panel * PANEL + 4u * (index % 8u);
+  let past = params.column_begin + params.column_count;
+  let at = TABLE_TEXELS + (panel * quads_of_depth() + k / 4u) * 8u + index % 8u;
+  put_codes(at, 8u, load_rows(row, past, k), load_rows(row + 32u, past, k));
+}
+
+@compute @workgroup_size(WG)
+fn pack_codes_transposed(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+  let panel = group.x;
+  let quad = group.y * WG + index;
+  if quad >= quads_of_depth() { return; }
+  let column = params.column_begin + panel * PANEL;
+  let at = TABLE_TEXELS + (panel * quads_of_depth() + quad) * 8u;
+  let row = 4u * quad;
+  put_codes(at, 1u, load_rows(row, params.depth, column), load_rows(row, params.depth, column + 32u));
 }
 
 fn scale(block: u32) -> f32 {

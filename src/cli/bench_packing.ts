@@ -10,6 +10,7 @@ import { NF4_BLOCK_SIZE, NF4_CODES } from "../formats/nf4.ts";
 import { multiplyTransposed } from "../ops/matmul.ts";
 import { dequantizeNf4, type Nf4Quantizer, nf4Quantizer, nf4Tables } from "../ops/nf4.ts";
 import { packRows } from "../ops/pack_rows.ts";
+import { PANEL } from "../ops/gemm_variants.ts";
 import { panelValues } from "../ops/panel_values.ts";
 import { panelSources } from "../ops/panels.ts";
 import { weightBytes } from "../ops/weight.ts";
@@ -74,7 +75,7 @@ export function packRowsTrials(scope: Scope, sizes: TrialSizes): KernelTrial[] {
   }];
 }
 
-/** Weights unpacked into panels, as much at once as a product does. */
+/** Weights packed into panels, as much at once as a product of f32 does. */
 export async function panelTrials(
   scope: Scope,
   { rows, width, seed }: TrialSizes,
@@ -91,7 +92,8 @@ function panelTrial(
   const [source] = panelSources(weight);
   const depth = weight.columns, columnCount = Math.min(weight.rows, 2048);
   const range = { rows, transposed: false, depth, columnBegin: 0, columnCount };
-  const read = weightBytes(weight) * columnCount / weight.rows, written = 4 * depth * columnCount;
+  const read = weightBytes(weight) * columnCount / weight.rows;
+  const written = source.panelBytes(device, { rows, depth }) * columnCount / PANEL;
   return {
     name: `panels_${weight.kind} ${depth}×${columnCount} from ${format}`,
     work: { bytes: read + written },

@@ -9,7 +9,9 @@ import { Device } from "./device.ts";
 export function countingDevice(model: Device): Device {
   const gpu = new CountingGpu(model.gpu.limits);
   // The parts of GPUDevice that Device uses, and no others.
-  return new Device(gpu as unknown as GPUDevice, model.info, { computes: false });
+  const device = new Device(gpu as unknown as GPUDevice, model.info, { computes: false });
+  device.tuning = model.tuning; // variants differ in what they allocate
+  return device;
 }
 
 const nothing = () => {};

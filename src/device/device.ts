@@ -35,7 +35,10 @@ export interface AdapterInfo {
 export type Tuning = Readonly<Record<string, string>>;
 
 const STORAGE_USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-/** No binding is larger than this even where the adapter allows it, so that plans hold everywhere. */
+/**
+ * No binding is larger than this even where the adapter allows it, so that plans hold everywhere. As
+ * a texture it has the 8,192 rows that every device allows.
+ */
 const MAX_BINDING_BYTES = 128 * 2 ** 20;
 /** Bytes written before they are submitted; until the GPU has them the host holds a copy. */
 const MAX_PENDING_BYTES = 64 * 2 ** 20;
@@ -120,11 +123,11 @@ export class Device implements Disposable {
   /** Lends a texture of whole rows of texels. For {@linkcode Scope}; see {@linkcode allocate}. */
   allocateTexture(byteLength: number, label: string): Storage<TexelTexture> {
     this.#faults.assertUsable();
-    const limit = this.gpu.limits.maxTextureDimension2D * TEXEL_ROW_BYTES;
-    if (byteLength > limit) {
+    if (byteLength > MAX_BINDING_BYTES) {
       throw new DeviceError(
-        `Cannot allocate ${label}: ${byteLength} bytes in one texture, this device allows ${limit}`,
-        { needed: byteLength, available: limit },
+        `Cannot allocate ${label}: ${byteLength} bytes in one texture, at most ` +
+          `${MAX_BINDING_BYTES} are bound`,
+        { needed: byteLength, available: MAX_BINDING_BYTES },
       );
     }
     return this.#pool.acquire("texture", byteLength, label);
@@ -183,6 +186,7 @@ export class Device implements Disposable {
 
   /** The values of texels as f32, four of each; for tests and benchmarks. */
   async readTexels({ texels, label, storage }: Texels): Promise<Float32Array> {
+    if (storage.released) throw new ShapeError(`Cannot use ${label}: its memory was given back`);
     using scope = this.scope("read texels");
     const rows = storage.capacity / TEXEL_ROW_BYTES;
     const values = scope.empty([rows * TEXELS_PER_ROW, 4], { label });

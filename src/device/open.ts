@@ -16,7 +16,6 @@ const WANTED_LIMITS = [
   "maxComputeWorkgroupSizeX",
   "maxComputeWorkgroupStorageSize",
   "maxStorageBuffersPerShaderStage",
-  "maxTextureDimension2D",
 ] as const;
 
 /** Says whether this machine has any GPU adapter, without opening it. */

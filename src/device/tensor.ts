@@ -60,7 +60,7 @@ export function expectShape(
 }
 
 /**
- * Owns tensors and gives their memory back when it ends (`using scope = device.scope("step")`).
+ * Owns tensors and texels, and gives their memory back when it ends (`using scope = device.scope("step")`).
  * A tensor that should live on is moved to another scope with {@linkcode Scope.adopt}.
  */
 export class Scope implements Disposable {

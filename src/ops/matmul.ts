@@ -1,10 +1,11 @@
 /**
- * Products with weights, dense or NF4, forward and backward. A weight is unpacked chunk by chunk, so
+ * Products with weights, dense or NF4, forward and backward. A weight is packed chunk by chunk, so
  * that never more than a small part of it exists as f32.
  * @module
  */
 import { ShapeError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
+import { MAX_GROUPS_PER_AXIS } from "../device/kernel.ts";
 import { describe, expectShape, type Scope, type Tensor } from "../device/tensor.ts";
 import { product, type ProductOptions, transposedProduct } from "./gemm.ts";
 import { PANEL } from "./gemm_variants.ts";
@@ -60,7 +61,7 @@ export function multiplyByWeight(
   const { x } = rows;
   expectShape(`product with ${weight.name}`, x, [null, weight.columns]);
   expectShape(`product with ${weight.name}`, c, [x.shape[0], weight.rows]);
-  if (isForFewRows(device, x.shape[0], weight)) {
+  if (isForFewRows(x.shape[0], weight)) {
     return multiplyFewRows(device, { x, weight, c }, options);
   }
   for (const source of panelSources(weight)) {
@@ -157,7 +158,7 @@ function multiplyTransposedPacked(
   }
 }
 
-/** Unpacks the source in chunks of columns that fit the scratch panel, and multiplies each. */
+/** Packs the source in chunks of columns that fit the scratch panels, and multiplies each. */
 function multiplyInChunks(
   device: Device,
   operands: { a: PackedRows; source: PanelSource; c: Tensor; column: number; transposed: boolean },
@@ -167,13 +168,14 @@ function multiplyInChunks(
   const { depth } = a;
   const columns = transposed ? source.columns : source.rowCount;
   const panelBytes = source.panelBytes(device, a);
-  const most = Math.max(1, Math.floor(MAX_PANEL_BYTES / panelBytes)) * PANEL;
+  const panels = Math.max(1, Math.floor(MAX_PANEL_BYTES / panelBytes));
+  const most = Math.min(panels, MAX_GROUPS_PER_AXIS) * PANEL;
   for (let columnBegin = 0; columnBegin < columns; columnBegin += most) {
     const columnCount = Math.min(most, columns - columnBegin);
     using scope = device.scope("weight panels");
     const range = { rows: a.rows, transposed, depth, columnBegin, columnCount };
-    const panels = source.pack(scope, range);
+    const packed = source.pack(scope, range);
     const target = { tensor: c, stride: c.shape[1], offset: column + columnBegin };
-    product(device, { a, panels, columns: columnCount, c: target }, options);
+    product(device, { a, panels: packed, columns: columnCount, c: target }, options);
   }
 }

@@ -23,14 +23,10 @@ const nf4Kernel = new Kernel("matvec_nf4", nf4Source);
 const nf4SubgroupKernel = new Kernel("matvec_nf4_subgroup", nf4SubgroupSource);
 
 /**
- * Rows up to which this is faster than unpacking the weight and a matrix product, by the kernel: see
- * "Decoding: few rows" in `kernels/README.md`.
+ * Rows up to which this is faster than packing the weight and a matrix product: see "Decoding: few
+ * rows" in `kernels/README.md`.
  */
-const MAX_ROWS: ReadonlyMap<Kernel, number> = new Map([
-  [denseKernel, 1],
-  [nf4Kernel, 4],
-  [nf4SubgroupKernel, 24],
-]);
+const MAX_ROWS: Readonly<Record<Weight["kind"], number>> = { dense: 1, nf4: 4 };
 
 /** Rows that an invocation of the NF4 kernels takes at once, if there is more than one. */
 const ROWS_AT_ONCE = 4;
@@ -84,10 +80,9 @@ export const matvecChoices: Readonly<Record<Weight["kind"], Choice>> = {
   },
 };
 
-/** Whether {@linkcode multiplyFewRows} takes this product on the device, and is the faster way. */
-export function isForFewRows(device: Device, rows: number, { kind, columns }: Weight): boolean {
-  const { kernel } = chosenVariant(device, matvecChoices[kind]);
-  return rows <= MAX_ROWS.get(kernel)! && (kind === "dense" || columns % NF4_BLOCK === 0);
+/** Whether {@linkcode multiplyFewRows} takes this product, and is the faster way. */
+export function isForFewRows(rows: number, { kind, columns }: Weight): boolean {
+  return rows <= MAX_ROWS[kind] && (kind === "dense" || columns % NF4_BLOCK === 0);
 }
 
 /** `c[N, O] (+)= alpha · x[N, I] · Wᵀ` for `weight` [O, I]; shapes are the caller's to check. */

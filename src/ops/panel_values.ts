@@ -5,13 +5,10 @@
 import type { Device } from "../device/device.ts";
 import { isTexels } from "../device/kernel.ts";
 import { PANEL } from "./gemm_variants.ts";
-import type { Panels } from "./panels.ts";
+import { type Panels, TABLE_TEXELS } from "./panels.ts";
 
 /** Where the four codes of half a word lie in it. */
 const CODE_SHIFTS = [4, 0, 12, 8];
-
-/** Texels of the table of code values before the codes. */
-const TABLE_TEXELS = 8;
 
 /** The element of B at a depth and a column that the panels stand for. */
 export async function panelValues(

@@ -1,6 +1,6 @@
 /**
- * Right operands of matrix products: packed into f32 panels of 64 columns, in a buffer or as texels.
- * Here alone the formats of weights differ.
+ * Right operands of matrix products: packed into panels of 64 columns, of f32 in a buffer or as texels,
+ * or of NF4 codes as texels. Of the host's files the formats of weights differ here alone.
  * @module
  */
 import denseSource from "../../kernels/panels_dense.wgsl" with { type: "text" };
@@ -19,6 +19,9 @@ const denseKernel = new Kernel("panels_dense", denseSource);
 const denseTexelsKernel = new Kernel("panels_dense_texels", denseTexelsSource);
 const nf4Kernel = new Kernel("panels_nf4", nf4Source);
 const nf4TexelsKernel = new Kernel("panels_nf4_texels", nf4TexelsSource);
+
+/** Texels of the table of code values, before the codes of NF4 panels. */
+export const TABLE_TEXELS = 8;
 
 /** Right operands as the product reads them. */
 export interface Panels {
@@ -48,7 +51,7 @@ export interface PanelSource {
   pack(scope: Scope, range: PanelRange): Panels;
 }
 
-/** The buffers of a weight, each with the way to unpack it. */
+/** The buffers of a weight, each with the way to pack it. */
 export function panelSources(weight: Weight): PanelSource[] {
   const { rows, columns } = weight;
   if (weight.kind === "nf4") {
@@ -114,11 +117,13 @@ function packNf4(scope: Scope, weight: Nf4Weight, range: PanelRange): Panels {
     const panels = Math.ceil(columnCount / PANEL), quads = Math.ceil(depth / 4);
     const packed = scope.texels(codedTexels(panels, depth), { label: "NF4 panels" });
     const coded = { packed, ...sizes };
-    device.run(nf4TexelsKernel, "pack_codes", { code_quads: codes, ...coded }, {
-      groups: groupsOf(range, 256),
-      constants: { TRANSPOSED: constants.TRANSPOSED },
-    });
-    const threads = Math.max(8, panels * quads);
+    device.run(
+      nf4TexelsKernel,
+      transposed ? "pack_codes_transposed" : "pack_codes",
+      { code_quads: codes, ...coded },
+      { groups: groupsOf(range, 256) },
+    );
+    const threads = Math.max(TABLE_TEXELS, panels * quads);
     device.run(nf4TexelsKernel, "pack_scales", { ...scales, ...coded }, { threads, constants });
     return { values: packed, nf4: transposed ? 2 : 1 };
   }
@@ -143,7 +148,7 @@ function isRestoredByProduct(device: Device, { columns }: Nf4Weight, rows: numbe
 
 /** Texels of coded panels: the table, then eight for codes and one for scales per four depths. */
 function codedTexels(panels: number, depth: number): number {
-  return 8 + panels * Math.ceil(depth / 4) * 9;
+  return TABLE_TEXELS + panels * Math.ceil(depth / 4) * 9;
 }
 
 /** Bytes of a panel of values. */

@@ -3,6 +3,7 @@ import { countingDevice } from "../../src/device/counting.ts";
 import type { Device } from "../../src/device/device.ts";
 import { openDevice } from "../../src/device/open.ts";
 import { DeviceError, KernelError } from "../../src/errors.ts";
+import { packRows } from "../../src/ops/pack_rows.ts";
 import { affine } from "./kernels.ts";
 
 /** Some work with memory that comes and goes; the memory in use after each part of it. */
@@ -34,6 +35,18 @@ Deno.test("counting device: uses as much memory as the GPU, without computing", 
   using counting = countingDevice(device);
   assertEquals(await work(counting), await work(device));
   assertEquals([counting.liveBytes, device.liveBytes], [0, 0]);
+});
+
+Deno.test("counting device: runs the variants of its model, which differ in what they allocate", async () => {
+  using device = await openDevice();
+  device.tuning = { gemm_8_rows: "tiled-64x64-8x4" };
+  using counting = countingDevice(device);
+  const peaks = [device, counting].map((on) => {
+    using scope = on.scope("test");
+    packRows(scope, { tensor: scope.empty([8, 4]), stride: 4 }, { rows: 8, depth: 4 });
+    return on.peakBytes;
+  });
+  assertEquals(peaks[0], peaks[1]);
 });
 
 Deno.test("counting device: has the limits of its model, and refuses what that would", async () => {

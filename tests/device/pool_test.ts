@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { MemoryPool, roundUpAllocation, type Storage } from "../../src/device/pool.ts";
-import type { TexelTexture } from "../../src/device/texels.ts";
+import { TEXEL_ROW_BYTES, type TexelTexture } from "../../src/device/texels.ts";
 import { random } from "../../src/data/random.ts";
 
 /** A pool over a backend that only keeps books. */
@@ -39,6 +39,9 @@ Deno.test("roundUpAllocation: enough, on the 256-byte grid, at most 6.25 % more 
     sizes.add(capacity);
   }
   assertEquals(sizes.size, 8 * 16);
+  for (let rows = 1; rows <= 8192; rows++) {
+    assertEquals(roundUpAllocation(rows * TEXEL_ROW_BYTES) % TEXEL_ROW_BYTES, 0);
+  }
 });
 
 Deno.test("pool: a buffer given back is lent again to the next of its size", () => {

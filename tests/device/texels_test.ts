@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { countingDevice } from "../../src/device/counting.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { Arguments } from "../../src/device/kernel.ts";
@@ -50,12 +50,14 @@ Deno.test("texels: operands that do not fit are refused by name", async () => {
   refused("relay", { x: gone, y }, "gone of 4 texels, bound as x, was released");
   refused("relay", { x, y: x }, "x of 4 texels is bound as y and as x, one of them writable");
   assertThrows(() => scope.texels(0), ShapeError, "0 is not a number of texels");
-  const tooMany = 1024 * device.gpu.limits.maxTextureDimension2D + 1;
+  const most = 128 * 2 ** 20 / 16;
   assertThrows(
-    () => scope.texels(tooMany),
+    () => scope.texels(most + 1),
     DeviceError,
-    "bytes in one texture, this device allows",
+    "bytes in one texture, at most 134217728",
   );
+  assertEquals(scope.texels(most).storage.capacity, 128 * 2 ** 20);
+  await assertRejects(() => device.readTexels(gone), ShapeError, "gone: its memory was given back");
 });
 
 Deno.test("texels: a counting device counts them like the GPU", async () => {

@@ -129,8 +129,9 @@ const SHAPES: readonly (readonly [n: number, ...Shape])[] = [
   [4, 5, 192],
   [4, 9, 100],
   [5, 7, 64],
-  [24, 9, 64],
-  [25, 9, 64],
+  // Panels of whole NF4 blocks.
+  [9, 70, 64],
+  [40, 130, 192],
 ];
 
 for (const [suffix, open] of Object.entries(DEVICES)) {

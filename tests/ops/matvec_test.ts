@@ -7,9 +7,8 @@ import type { Scope } from "../../src/device/tensor.ts";
 import type { ProductOptions } from "../../src/ops/gemm.ts";
 import { isForFewRows, matvecChoices, multiplyFewRows } from "../../src/ops/matvec.ts";
 import { NF4_TABLE_VALUES, nf4Tables } from "../../src/ops/nf4.ts";
-import { runsSubgroupKernels } from "../../src/ops/variants.ts";
 import type { Nf4Weight } from "../../src/ops/weight.ts";
-import { assertClose, GuardedScope, seededValues, testDevice, testDeviceAsGpu } from "./harness.ts";
+import { assertClose, GuardedScope, seededValues, testDevice } from "./harness.ts";
 
 const device = await testDevice();
 const choice = matvecChoices.nf4;
@@ -171,13 +170,18 @@ testEach("a product worked out by hand", async () => {
   assertEquals(await device.readF32(c), Float32Array.of(2 * 2080, 0.5 * 2078));
 });
 
-Deno.test("isForFewRows: more rows where a lane's codes are decoded fast, and whole blocks only", async () => {
+Deno.test("isForFewRows: one row of dense weights, four of NF4 weights with whole blocks", () => {
   using scope = device.scope("test");
   const { weight } = nf4Weight(scope, [8, 64], { double: false });
-  const gpu = await testDeviceAsGpu();
-  assertEquals([4, 5].map((rows) => isForFewRows(gpu, rows, weight)), [true, false]);
-  assert(!isForFewRows(gpu, 1, { ...weight, rows: 64, columns: 8 }));
-  if (runsSubgroupKernels(device)) {
-    assertEquals([24, 25].map((rows) => isForFewRows(device, rows, weight)), [true, false]);
-  }
+  assertEquals([4, 5].map((rows) => isForFewRows(rows, weight)), [true, false]);
+  assert(!isForFewRows(1, { ...weight, rows: 64, columns: 8 }));
+  const dense = {
+    kind: "dense",
+    name: "w",
+    rows: 8,
+    columns: 64,
+    dtype: "f32",
+    parts: [],
+  } as const;
+  assertEquals([1, 2].map((rows) => isForFewRows(rows, dense)), [true, false]);
 });
