@@ -5,7 +5,11 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KernelError } from "../../src/errors.ts";
 import { product } from "../../src/ops/gemm.ts";
 import { productChoices, transposedChoice } from "../../src/ops/gemm_variants.ts";
-import { multiplyByWeight, multiplyTransposed } from "../../src/ops/matmul.ts";
+import {
+  multiplyByWeight,
+  multiplyByWeightTransposed,
+  multiplyTransposed,
+} from "../../src/ops/matmul.ts";
 import { matvecChoices } from "../../src/ops/matvec.ts";
 import { nf4Quantizer, nf4Tables } from "../../src/ops/nf4.ts";
 import { packRows } from "../../src/ops/pack_rows.ts";
@@ -87,6 +91,26 @@ testEach(productChoices, "multiplies batches of any shape", async () => {
       },
     ),
   );
+  await scope.checkGuards();
+});
+
+testEach(productChoices, "multiplies by NF4 weights, both ways", async () => {
+  using scope = new GuardedScope(device, "test");
+  const tables = nf4Tables(scope);
+  for (const [n, rows, columns] of [[7, 70, 64], [33, 24, 192], [50, 130, 128]]) {
+    const shape = { name: "w", rows, columns, dtype: "f32" } as const;
+    const quantizer = nf4Quantizer(scope, { ...shape, doubleQuant: true, tables });
+    quantizer.append(scope.upload(seededValues(rows * columns, 5)), rows * columns);
+    const weight = await quantizer.finish();
+    const values = await device.readF32(dequantizeNf4(scope, weight));
+    await checkRows(scope, n, { weight, values });
+    const dy = seededValues(n * rows, 6);
+    const c = scope.empty([n, columns], { label: "c" });
+    multiplyByWeightTransposed(device, { x: scope.upload(dy, [n, rows]), weight, c });
+    const w = reference.transpose(values, rows, columns);
+    const expected = reference.multiply(dy, w, { m: n, n: columns, k: rows });
+    assertClose(`${n} by W`, await device.readF32(c), expected, TOLERANCE.forward);
+  }
   await scope.checkGuards();
 });
 
