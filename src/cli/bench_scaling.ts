@@ -33,7 +33,7 @@ export async function* measureScaling(
       const name = `step of ${tokens} tokens, ${layers} layers of width ${width}`;
       await checkStep(name, trainable, tokens);
       const step = async () => void await trainable.step(tokens, { checkpointing: true });
-      const seconds = await fastest(device, Math.min(2, repeats), step);
+      const seconds = await fastest(device, repeats, step);
       const { useful, repeated } = workPerToken(trainable.model.linears, tokens);
       const cost = seconds / tokens / (useful + repeated);
       results.push({ name, seconds, rate: tokens / seconds, unit: "tokens/s", cost } as const);
