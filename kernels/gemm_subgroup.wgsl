@@ -5,8 +5,8 @@
 //   Batches: workgroup z computes the z-th product. Its A follows the one before, its B belongs to b_share
 //   consecutive products (with NF4 there is one for all), its C lies c_batch further.
 // Geometry: groups ⌈M/ROWS⌉ × ⌈N/64⌉ × products of one subgroup; x runs first, so a panel stays in the cache.
-// Numerics: f32, four depths at a time in the order of k, whatever ROWS is. With NF4 1 the values of B are scaled, with
-//   NF4 2 those of A. Words of codes are bit patterns of f32 until they are here.
+// Numerics: f32, four depths at a time in the order of k, whatever ROWS is; NF4 values are restored as in
+//   panels_nf4. Words of codes are bit patterns of f32 until they are here.
 // Idea: here a vec4 of a buffer costs a scalar load per lane and component, 20 ns for eight lanes, and a texel of a
 //   storage texture 5, so both operands are texels. A lane keeps ROWS rows × 2 vec4 of C; eight lanes load eight rows of
 //   A at once and subgroupBroadcast, with a constant lane one permutation, spreads them. The loop just fits the
@@ -85,25 +85,16 @@ fn four_values(table: CodeValues, word: u32, shifts: vec4u) -> vec4f {
   return select(low, high, is_high);
 }
 
-// Four columns of B at four depths from a word of codes per column (NF4 1) or per depth (NF4 2).
-fn decode_b(table: CodeValues, words: vec4u, shifts: vec4u) -> mat4x4f {
+// Four columns of B at four depths from a word of codes and a scale per column (NF4 1) or per depth (NF4 2).
+fn restore_b(table: CodeValues, words: vec4u, shifts: vec4u, scales: vec4f) -> mat4x4f {
   let values = mat4x4f(
-    four_values(table, words.x, shifts),
-    four_values(table, words.y, shifts),
-    four_values(table, words.z, shifts),
-    four_values(table, words.w, shifts),
+    four_values(table, words.x, shifts) * scales.x,
+    four_values(table, words.y, shifts) * scales.y,
+    four_values(table, words.z, shifts) * scales.z,
+    four_values(table, words.w, shifts) * scales.w,
   );
   if NF4 == 2u { return transpose(values); }
   return values;
-}
-
-fn scaled(columns: mat4x4f, scales: vec4f) -> mat4x4f {
-  return mat4x4f(
-    columns[0] * scales.x,
-    columns[1] * scales.y,
-    columns[2] * scales.z,
-    columns[3] * scales.w,
-  );
 }
 
 // Four rows of four depths, a depth per column. Not transpose(), of whose products Mesa sums the depths the other way.
@@ -207,15 +198,16 @@ fn multiply_tile(group: vec3u, lane: u32) {
       if HALVES == 2u { right = load_b(at_b + 8u); }
     } else {
       let words = bitcast<vec4u>(textureLoad(b, texel(at_b)));
-      left = decode_b(table, words, LEFT);
-      if HALVES == 2u { right = decode_b(table, words, RIGHT); }
+      let at = scales_begin + select(quad, (quad & ~15u) + lane, NF4 == 1u);
+      let scales = textureLoad(b, texel(at));
+      left = restore_b(table, words, LEFT, scales);
+      if HALVES == 2u {
+        var right_scales = scales;
+        if NF4 == 1u { right_scales = textureLoad(b, texel(at + 8u)); }
+        right = restore_b(table, words, RIGHT, right_scales);
+      }
     }
-    if NF4 == 1u {
-      let at = scales_begin + (quad & ~15u) + lane;
-      left = scaled(left, textureLoad(b, texel(at)));
-      if HALVES == 2u { right = scaled(right, textureLoad(b, texel(at + 8u))); }
-    }
-    var rows0 = load_a(at0);
+    let rows0 = load_a(at0);
     var rows1: vec4f;
     var rows2: vec4f;
     var rows3: vec4f;
@@ -224,14 +216,6 @@ fn multiply_tile(group: vec3u, lane: u32) {
     if ROWS > 16u { rows2 = load_a(at2); }
     if ROWS > 24u { rows3 = load_a(at3); }
     if ROWS > 32u { rows4 = load_a(at4); }
-    if NF4 == 2u {
-      let scales = textureLoad(b, texel(scales_begin + quad));
-      rows0 *= scales;
-      rows1 *= scales;
-      rows2 *= scales;
-      rows3 *= scales;
-      rows4 *= scales;
-    }
     multiply(&block0, rows0, left, right);
     if ROWS > 8u { multiply(&block1, rows1, left, right); }
     if ROWS > 16u { multiply(&block2, rows2, left, right); }

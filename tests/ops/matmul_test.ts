@@ -151,6 +151,23 @@ for (const [suffix, open] of Object.entries(DEVICES)) {
   }
 }
 
+Deno.test("matmul: NF4 weights restored by the product give the sums of restored panels, to the bit", async () => {
+  const [device, gpu] = [await testDevice(), await testDeviceAsGpu()];
+  for (const transposed of [false, true]) {
+    const sums = await Promise.all([device, gpu].map(async (on) => {
+      using scope = on.scope("test");
+      const { weight } = nf4Weight(scope, [130, 192], true);
+      const [depth, width] = transposed ? [130, 192] : [192, 130];
+      const x = scope.upload(seededValues(40 * depth, 4), [40, depth]);
+      const c = scope.empty([40, width]);
+      const product = transposed ? multiplyByWeightTransposed : multiplyByWeight;
+      product(on, { x, weight, c });
+      return await on.readF32(c);
+    }));
+    assertEquals(sums[0], sums[1]);
+  }
+});
+
 Deno.test("matmul: more outputs than workgroups fit along an axis", async () => {
   using scope = new GuardedScope(await testDeviceAsGpu(), "test");
   for (const format of ["f32", "NF4"]) {
