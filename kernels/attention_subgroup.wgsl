@@ -4,14 +4,14 @@
 //   backward_rows: dq[i, h] = scale · Σ_j dS[i, j] · k[j, g],  dS[i, j] = P[i, j] · (dO[i, h] · v[j, g] - mean[i, h])
 //                  mean[i, h] = Σ_j P[i, j] · (dO[i, h] · v[j, g]);  stats[i, h] = (lse, mean)
 //   backward_keys: dk[j, g] = scale · Σ_h Σ_i dS[i, j] · q[i, h],  dv[j, g] = Σ_h Σ_i P[i, j] · dO[i, h]
-// Shapes: q, o, dO, dq [N, H, 32]; k, v, dk, dv [N', G, 32]; lse [N, H]; stats [N, H, 2]; g = h / (H/G).
+// Shapes: q, o, dO, dq [N, H, 32]; k, v, dk, dv [N', G, 32], of which q, k, v, dO as texels, 1,024 a row; lse [N, H]; stats [N, H, 2]; g = h / (H/G).
 //   tiles [T, 5]: eight positions of a sequence: its first query row, its first key row, its length (keys), how many of
 //   its first positions have a key but no query, the tile's first position.
 //   Position i of a sequence sees the positions max(0, i + 1 - window) .. i.
 // Geometry: groups T × H of one subgroup (backward_keys: T × G, over tiles of keys); a lane keeps one row of its tile.
 // Numerics: f32, sums in the order of the positions; rows past the end of a sequence repeat its last one.
-// Idea: here a load costs one scalar load per lane. Eight lanes load the 32 numbers of a row that all of them need at
-//   once, and subgroupBroadcast, with a constant lane one permutation, spreads them.
+// Idea: eight lanes load the 32 numbers of a row that all of them need at once, from a texture because a vec4 of a buffer
+//   costs four times a texel here, and subgroupBroadcast, with a constant lane one permutation, spreads them.
 // Source: Dao 2023, arXiv:2307.08691 (FlashAttention-2).
 
 const WG: u32 = 8;
@@ -29,10 +29,10 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> tiles: array<u32>;
-@group(0) @binding(2) var<storage, read> q: array<vec4f>;
-@group(0) @binding(3) var<storage, read> k: array<vec4f>;
-@group(0) @binding(4) var<storage, read> v: array<vec4f>;
-@group(0) @binding(5) var<storage, read> d_o: array<vec4f>;
+@group(0) @binding(2) var q: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(3) var k: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(4) var v: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(5) var d_o: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(6) var<storage, read_write> o: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(8) var<storage, read_write> stats: array<vec2f>;
@@ -61,6 +61,10 @@ fn tile_of(group: vec3u) -> Tile {
   let unasked = tiles[at + 3u];
   let first = tiles[at + 4u];
   return Tile(tiles[at] - unasked, tiles[at + 1u], count, unasked, first, min(WG, count - first));
+}
+
+fn texel(at: u32) -> vec2u {
+  return vec2u(at & 1023u, at >> 10u);
 }
 
 // The dot product of a lane's head and the one whose quads the lanes hold.
@@ -110,16 +114,16 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   let row = (tile.query + i) * params.heads + group.y;
   var query: Head;
   var sum: Head;
-  for (var d = 0u; d < QUADS; d++) { query[d] = q[row * QUADS + d]; }
+  for (var d = 0u; d < QUADS; d++) { query[d] = textureLoad(q, texel(row * QUADS + d)); }
   let kv_head = group.y / (params.heads / params.kv_heads);
   let end = tile.first + tile.rows;
   var top = LOWEST;
   var total = 0.0;
   for (var j = first_seen(tile.first); j < end; j++) {
     let at = key_at(tile, j, kv_head) + lane;
-    let value = v[at];
+    let value = textureLoad(v, texel(at));
     let is_seen = sees(i, j);
-    let score = select(LOWEST, params.scale * dot_head(&query, k[at]), is_seen);
+    let score = select(LOWEST, params.scale * dot_head(&query, textureLoad(k, texel(at))), is_seen);
     let higher = max(top, score);
     let keep = exp(top - higher);
     let weight = select(0.0, exp(score - higher), is_seen);
@@ -141,8 +145,8 @@ fn backward_rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   var gradient: Head;
   var sum: Head;
   for (var d = 0u; d < QUADS; d++) {
-    query[d] = q[row * QUADS + d];
-    gradient[d] = d_o[row * QUADS + d];
+    query[d] = textureLoad(q, texel(row * QUADS + d));
+    gradient[d] = textureLoad(d_o, texel(row * QUADS + d));
   }
   let kv_head = group.y / (params.heads / params.kv_heads);
   let log_sum = lse[row];
@@ -150,14 +154,14 @@ fn backward_rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   var mean = 0.0;
   for (var j = first_seen(tile.first); j < end; j++) {
     let at = key_at(tile, j, kv_head) + lane;
-    let weight = exp(params.scale * dot_head(&query, k[at]) - log_sum);
-    mean += select(0.0, weight * dot_head(&gradient, v[at]), sees(i, j));
+    let weight = exp(params.scale * dot_head(&query, textureLoad(k, texel(at))) - log_sum);
+    mean += select(0.0, weight * dot_head(&gradient, textureLoad(v, texel(at))), sees(i, j));
   }
   for (var j = first_seen(tile.first); j < end; j++) {
     let at = key_at(tile, j, kv_head) + lane;
-    let key = k[at];
+    let key = textureLoad(k, texel(at));
     let weight = exp(params.scale * dot_head(&query, key) - log_sum);
-    let d_score = params.scale * weight * (dot_head(&gradient, v[at]) - mean);
+    let d_score = params.scale * weight * (dot_head(&gradient, textureLoad(v, texel(at))) - mean);
     add_head(&sum, 1.0, select(0.0, d_score, sees(i, j)), key);
   }
   if lane >= tile.rows { return; }
@@ -178,8 +182,8 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
   var d_key: Head;
   var d_value: Head;
   for (var d = 0u; d < QUADS; d++) {
-    key[d] = k[row * QUADS + d];
-    value[d] = v[row * QUADS + d];
+    key[d] = textureLoad(k, texel(row * QUADS + d));
+    value[d] = textureLoad(v, texel(row * QUADS + d));
   }
   let share = params.heads / params.kv_heads;
   // The last that sees the tile's last position; a window may be as large as a u32.
@@ -189,8 +193,8 @@ fn backward_keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
     for (var i = max(tile.first, tile.unasked); i < end; i++) {
       let query_row = (tile.query + i) * params.heads + head;
       let at = query_row * QUADS + lane;
-      let query = q[at];
-      let gradient = d_o[at];
+      let query = textureLoad(q, texel(at));
+      let gradient = textureLoad(d_o, texel(at));
       let stat = stats[query_row];
       let is_seen = sees(i, j);
       let weight = select(0.0, exp(params.scale * dot_head(&key, query) - stat.x), is_seen);

@@ -58,6 +58,7 @@ class CountingGpu {
     return {
       beginComputePass: () => pass,
       copyBufferToBuffer: nothing,
+      copyBufferToTexture: nothing,
       copyTextureToBuffer: nothing,
       clearBuffer: nothing,
       finish: label,

@@ -12,6 +12,7 @@ import { readTensors } from "./readback.ts";
 import { Recorder } from "./recorder.ts";
 import { describe, type HostArray, Scope, type Tensor } from "./tensor.ts";
 import {
+  copyIntoTexture,
   createTexelTexture,
   TEXEL_ROW_BYTES,
   type Texels,
@@ -197,6 +198,13 @@ export class Device implements Disposable {
       [TEXELS_PER_ROW, rows],
     );
     return (await this.readF32(values)).subarray(0, 4 * texels);
+  }
+
+  /** Copies a tensor, whole vec4, into texels. */
+  copyToTexels(source: Tensor, { storage }: Texels): void {
+    const [buffer] = this.#buffersOf(source);
+    const { byteLength } = source;
+    copyIntoTexture(this.#recorder.transfer(buffer), { buffer, byteLength }, storage.gpu);
   }
 
   /** Fills a tensor with zero bytes. */

@@ -94,6 +94,13 @@ export class Scope implements Disposable {
     return { texels: count, label, storage };
   }
 
+  /** A copy of an f32 tensor whose last axis is a multiple of 4, as texels. */
+  texelsOf(tensor: Tensor): Texels {
+    const texels = this.texels(tensor.byteLength / 16, { label: tensor.label });
+    this.device.copyToTexels(tensor, texels);
+    return texels;
+  }
+
   /** A tensor of zeros. */
   zeros(shape: readonly number[], options: { dtype?: DType; label?: string } = {}): Tensor {
     const tensor = this.empty(shape, options);

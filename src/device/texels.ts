@@ -42,13 +42,30 @@ export function describeTexels({ label, texels }: Texels): string {
   return `${label} of ${texels} texels`;
 }
 
+/** Copies a buffer's first bytes, whole texels, into a texture: whole rows, then what is left. */
+export function copyIntoTexture(
+  encoder: GPUCommandEncoder,
+  { buffer, byteLength }: { buffer: GPUBuffer; byteLength: number },
+  { texture }: TexelTexture,
+): void {
+  const rows = Math.floor(byteLength / TEXEL_ROW_BYTES), offset = rows * TEXEL_ROW_BYTES;
+  if (rows > 0) {
+    const layout = { buffer, bytesPerRow: TEXEL_ROW_BYTES };
+    encoder.copyBufferToTexture(layout, { texture }, [TEXELS_PER_ROW, rows]);
+  }
+  const left = (byteLength - offset) / TEXEL_BYTES;
+  if (left > 0) {
+    encoder.copyBufferToTexture({ buffer, offset }, { texture, origin: [0, rows] }, [left, 1]);
+  }
+}
+
 /** A texture of `bytes` bytes, whole rows of texels. */
 export function createTexelTexture(gpu: GPUDevice, bytes: number, label: string): TexelTexture {
   const texture = gpu.createTexture({
     label,
     size: [TEXELS_PER_ROW, bytes / TEXEL_ROW_BYTES],
     format: "rgba32float",
-    usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_SRC,
+    usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_SRC | GPUTextureUsage.COPY_DST,
   });
   return { texture, view: texture.createView(), destroy: () => texture.destroy() };
 }

@@ -82,13 +82,16 @@ export function attentionBySubgroups(
     kv_heads: kvHeads,
     window: Math.min(rows.slidingWindow ?? 0xffffffff, 0xffffffff),
     scale: 1 / Math.sqrt(HEAD_SIZE),
-    ...operands,
   };
   const forQueries = { groups: [tiles.queries.shape[0], heads, 1] as const };
   const forKeys = { groups: [tiles.keys.shape[0], kvHeads, 1] as const };
   const o = tape.output(q.shape, "attention");
   const lse = tape.output([queries, heads], "log sum of attention");
-  device.run(kernel, "forward", { ...args, tiles: tiles.queries, o, lse }, forQueries);
+  {
+    using scope = device.scope("attention");
+    const texels = texelsOf(scope, operands);
+    device.run(kernel, "forward", { ...args, ...texels, tiles: tiles.queries, o, lse }, forQueries);
+  }
   tape.record(o, [q, k, v], (dO) => {
     using scope = device.scope("attention");
     const covered = { queries: 0, keys: 0 };
@@ -99,7 +102,8 @@ export function attentionBySubgroups(
     const dq = openTarget(q, covered.queries);
     const dk = openTarget(k, covered.keys), dv = openTarget(v, covered.keys);
     const stats = scope.empty([queries, heads, 2], { label: "statistics of attention" });
-    const backward = { ...args, d_o: dO, stats };
+    const texels = { ...texelsOf(scope, operands), d_o: scope.texelsOf(dO) };
+    const backward = { ...args, ...texels, stats };
     device.run(kernel, "backward_rows", {
       ...backward,
       tiles: tiles.queries,
@@ -125,4 +129,9 @@ export function attentionBySubgroups(
     }
   });
   return o;
+}
+
+/** The operands as the kernel reads them; they live in `scope`. */
+function texelsOf(scope: Scope, { q, k, v }: AttentionOperands) {
+  return { q: scope.texelsOf(q), k: scope.texelsOf(k), v: scope.texelsOf(v) };
 }

@@ -5,7 +5,7 @@ import type { Arguments } from "../../src/device/kernel.ts";
 import { openDevice } from "../../src/device/open.ts";
 import { DeviceError, KernelError, ShapeError } from "../../src/errors.ts";
 import { seededValues, testDevice } from "../ops/harness.ts";
-import { texelKernel } from "./kernels.ts";
+import { affine, texelKernel } from "./kernels.ts";
 
 Deno.test("texels: what a launch writes, the next one and the host read, across rows", async () => {
   const device = await testDevice();
@@ -17,6 +17,21 @@ Deno.test("texels: what a launch writes, the next one and the host read, across 
   device.run(texelKernel, "put", { values: tensor, y: x, count }, { threads: count });
   device.run(texelKernel, "relay", { x, y, count }, { threads: count });
   assertEquals(await device.readTexels(y), values);
+});
+
+Deno.test("texels: a tensor is copied, whole rows and a part of one, after what wrote it", async () => {
+  const device = await testDevice();
+  using scope = device.scope("test");
+  for (const count of [3, 1024, 2500]) {
+    const values = seededValues(4 * count, count);
+    const texels = scope.texelsOf(scope.upload(values, [count, 4]));
+    assertEquals(await device.readTexels(texels), values);
+  }
+  const y = scope.zeros([4]);
+  const x = scope.upload(Float32Array.of(1, 2, 3, 4));
+  device.run(affine, "main", { x, y, count: 4, shift: 1, scale: 2 }, { threads: 4 });
+  assertEquals(await device.readTexels(scope.texelsOf(y)), Float32Array.of(3, 5, 7, 9));
+  assertThrows(() => scope.texelsOf(scope.empty([6])), ShapeError, "1.5 is not a number of texels");
 });
 
 Deno.test("texels: counted by whole rows, given back with their scope, and lent again", async () => {
