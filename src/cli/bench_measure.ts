@@ -53,13 +53,14 @@ export type Measure = (
   signal: AbortSignal,
 ) => AsyncGenerator<BenchRow>;
 
-/** Runs `work` several times and gives the fastest time in seconds, GPU work included. */
+/** As {@linkcode fastestRun} on a device: the fastest time in seconds, GPU work included. */
 export function fastest(
   device: Device,
   repeats: number,
   work: () => void | Promise<void>,
+  least?: number,
 ): Promise<number> {
-  return fastestRun(repeats, work, () => device.sync());
+  return fastestRun(repeats, work, () => device.sync(), least);
 }
 
 /** The peak of fused multiply-adds in GFLOP/s. */

@@ -93,7 +93,9 @@ export async function* rehearse(
 
   const evalBatches = [packBatch(evaluation)];
   const plan = await planMemory(device, { files, config, batches, evalBatches, signal });
-  const planned = `${formatBytes(plan.totalBytes)} at the peak, for ${plan.rows} tokens a pass`;
+  const rows = bench.train_path ?? "generated records";
+  const planned = `${formatBytes(plan.totalBytes)} at the peak, for ${plan.rows} tokens a pass ` +
+    `of ${rows}, vocabulary of ${tokenizer.vocabSize}`;
   yield { ...end("plan", planned), plan };
   using model = await buildModel(device, files, { ...loadOptions(config), signal });
   const { config: { quantized, layers }, size: { parameters } } = model;

@@ -48,7 +48,7 @@ export async function* measureStep(
     const most = Math.floor(100 * useful / (useful + repeated));
     for (const { checkpointing } of settings) {
       const step = async () => void await trainable.step(tokens, { checkpointing });
-      const seconds = await fastest(device, Math.min(2, repeats), step);
+      const seconds = await fastest(device, repeats, step);
       const rate = useful * tokens / seconds / 1e9;
       yield {
         name: `${name}, ${

@@ -6,6 +6,9 @@
 /** What one timing should take at least: Deno notices the end of work up to 10 ms late. */
 const LEAST_SECONDS = 0.4;
 
+/** The same where a rough figure is enough. */
+export const ROUGH_SECONDS = 0.1;
+
 const MOST_RUNS = 1024;
 
 /**
@@ -14,11 +17,13 @@ const MOST_RUNS = 1024;
  *
  * @param work hands work to the GPU
  * @param wait waits until the GPU has done it
+ * @param least seconds that one timing should take at least
  */
 export async function fastestRun(
   repeats: number,
   work: () => void | Promise<void>,
   wait: () => Promise<unknown>,
+  least = LEAST_SECONDS,
 ): Promise<number> {
   const time = async (runs: number) => {
     const begin = performance.now();
@@ -29,9 +34,9 @@ export async function fastestRun(
   await time(1); // compilation and first use do not count
   let runs = 1;
   let total = await time(runs);
-  while (total < LEAST_SECONDS && runs < MOST_RUNS) {
+  while (total < least && runs < MOST_RUNS) {
     // By steps, because in the first times most may be the wait.
-    runs *= total < LEAST_SECONDS / 4 ? 4 : 2;
+    runs *= total < least / 4 ? 4 : 2;
     total = await time(runs);
   }
   let best = total;

@@ -6,6 +6,7 @@ import { DeviceError, KernelError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
 import type { Variant } from "../ops/variants.ts";
 import { fastest } from "./bench_measure.ts";
+import { ROUGH_SECONDS } from "./bench_timing.ts";
 import type { Trial, Trials } from "./tune_trials.ts";
 
 /** A variant whose first run takes this many times as long as the best is not timed further. */
@@ -91,9 +92,9 @@ async function timeOf(
       trial.run();
       await trial.check();
     }
-    const first = await fastest(device, 1, large.run);
+    const first = await fastest(device, 1, large.run, ROUGH_SECONDS);
     if (first > best * HOPELESS) return first;
-    return Math.min(first, await fastest(device, repeats, large.run));
+    return Math.min(first, await fastest(device, repeats, large.run, ROUGH_SECONDS));
   } finally {
     device.tuning = {};
   }
