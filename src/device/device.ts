@@ -147,7 +147,8 @@ export class Device implements Disposable {
 
   /**
    * Measures every launch from now on, by GPU timestamps. Launches then run one by one, so a whole
-   * takes longer than without. Throws {@linkcode DeviceError} where the adapter has no timestamps.
+   * takes longer than without; lavapipe gives launches that use textures too little time. Throws
+   * {@linkcode DeviceError} where the adapter has no timestamps.
    */
   startProfile(): void {
     if (!this.info.features.includes("timestamp-query")) {
