@@ -4,7 +4,8 @@
 //   backward_rows: dq[i, h] = scale · Σ_j dS[i, j] · k[j, g],  dS[i, j] = P[i, j] · (dO[i, h] · v[j, g] - mean[i, h])
 //                  mean[i, h] = Σ_j P[i, j] · (dO[i, h] · v[j, g]);  stats[i, h] = (lse, mean)
 //   backward_keys: dk[j, g] = scale · Σ_h Σ_i dS[i, j] · q[i, h],  dv[j, g] = Σ_h Σ_i P[i, j] · dO[i, h]
-// Shapes: q, o, dO, dq [N, H, 32]; k, v, dk, dv [N', G, 32], of which q, k, v, dO as texels, 1,024 a row; lse [N, H]; stats [N, H, 2]; g = h / (H/G).
+// Shapes: q, o, dO, dq [N, H, 32]; k, v, dk, dv [N', G, 32]; of these q, k, v, dO are texels, 1,024 a row; lse [N, H];
+//   stats [N, H, 2]; g = h / (H/G).
 //   tiles [T, 5]: eight positions of a sequence: its first query row, its first key row, its length (keys), how many of
 //   its first positions have a key but no query, the tile's first position.
 //   Position i of a sequence sees the positions max(0, i + 1 - window) .. i.

@@ -6,7 +6,7 @@
 import { DeviceError, ShapeError } from "../errors.ts";
 import { Faults } from "./faults.ts";
 import type { Arguments, Kernel, Launch } from "./kernel.ts";
-import { MemoryPool, type Resources, type Storage } from "./pool.ts";
+import { type AnyStorage, MemoryPool, type Storage } from "./pool.ts";
 import type { KernelTime } from "./profile.ts";
 import { readTensors } from "./readback.ts";
 import { Recorder } from "./recorder.ts";
@@ -135,7 +135,7 @@ export class Device implements Disposable {
   }
 
   /** Takes a buffer or a texture back. For {@linkcode Scope}. */
-  release(storage: Storage<Resources[keyof Resources]>): void {
+  release(storage: AnyStorage): void {
     this.#pool.release(storage);
   }
 

@@ -3,7 +3,13 @@
  * @module
  */
 import { KernelError } from "../errors.ts";
-import { type BindingInfo, type EntryPointInfo, type ModuleInfo, reflect } from "./reflect.ts";
+import {
+  type BindingInfo,
+  type EntryPointInfo,
+  isTexelAccess,
+  type ModuleInfo,
+  reflect,
+} from "./reflect.ts";
 import { describe, type Tensor } from "./tensor.ts";
 import { describeTexels, type Texels } from "./texels.ts";
 
@@ -84,24 +90,24 @@ export class Kernel {
     const readable = new Map<Operand["storage"]["gpu"], string>();
     for (const { name, access } of entry.bindings) {
       if (access === "uniform") continue;
-      const inTexture = access === "read_texels" || access === "write_texels";
+      const inTexture = isTexelAccess(access);
       const reads = access === "read" || access === "read_texels";
       const operand = args[name];
       if (operand === undefined) fail(`binding ${name} is missing`);
       if (typeof operand === "number" || isTexels(operand) !== inTexture) {
         return fail(`binding ${name} should be ${inTexture ? "texels" : "a tensor"}`);
       }
-      const text = describeOperand(operand);
-      if (operand.storage.released) fail(`${text}, bound as ${name}, was released`);
+      const refuse = (why: string) => fail(`${describeOperand(operand)}${why}`);
+      if (operand.storage.released) refuse(`, bound as ${name}, was released`);
       if (!isTexels(operand) && operand.byteLength > maxBindingBytes) {
-        fail(
-          `${text}, bound as ${name}, has ${operand.byteLength} bytes; ` +
+        refuse(
+          `, bound as ${name}, has ${operand.byteLength} bytes; ` +
             `this device binds at most ${maxBindingBytes}`,
         );
       }
       const { gpu } = operand.storage;
       const other = writable.get(gpu) ?? (reads ? undefined : readable.get(gpu));
-      if (other) fail(`${text} is bound as ${name} and as ${other}, one of them writable`);
+      if (other) refuse(` is bound as ${name} and as ${other}, one of them writable`);
       (reads ? readable : writable).set(gpu, name);
       operands.push(operand);
     }
@@ -215,7 +221,7 @@ export class PipelineCache {
 
 function layoutEntry({ binding, access }: BindingInfo): GPUBindGroupLayoutEntry {
   const visibility = GPUShaderStage.COMPUTE;
-  if (access === "read_texels" || access === "write_texels") {
+  if (isTexelAccess(access)) {
     const storageTexture: GPUStorageTextureBindingLayout = {
       access: access === "read_texels" ? "read-only" : "write-only",
       format: "rgba32float",

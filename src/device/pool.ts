@@ -21,6 +21,9 @@ export interface Storage<Resource = GPUBuffer> {
   released: boolean;
 }
 
+/** A resource of any kind as lent by the pool. */
+export type AnyStorage = Storage<Resources[keyof Resources]>;
+
 interface Free {
   readonly gpu: Resources[keyof Resources];
   readonly capacity: number;
@@ -98,7 +101,7 @@ export class MemoryPool {
   }
 
   /** Takes a resource back. Giving it back twice is a no-op. */
-  release(storage: Storage<Resources[keyof Resources]>): void {
+  release(storage: AnyStorage): void {
     if (storage.released) return;
     storage.released = true;
     const { kind, gpu, capacity } = storage;

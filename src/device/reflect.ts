@@ -13,6 +13,11 @@ export interface BindingInfo {
   readonly access: "read" | "read_write" | "uniform" | "read_texels" | "write_texels";
 }
 
+/** Whether a variable with this access is a storage texture. */
+export function isTexelAccess(access: BindingInfo["access"]): boolean {
+  return access === "read_texels" || access === "write_texels";
+}
+
 /** A scalar of `struct Params`; every field is 4 bytes wide, so its offset is 4 × its index. */
 export interface ParamInfo {
   readonly name: string;

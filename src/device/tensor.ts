@@ -4,7 +4,7 @@
  */
 import { ShapeError } from "../errors.ts";
 import type { Device } from "./device.ts";
-import type { Resources, Storage } from "./pool.ts";
+import type { AnyStorage, Storage } from "./pool.ts";
 import { texelBytes, type Texels } from "./texels.ts";
 
 /** Element types. `u8`, `f16` and `bf16` are packed into 32-bit words on the GPU, low bits first. */
@@ -65,7 +65,7 @@ export function expectShape(
  */
 export class Scope implements Disposable {
   // By storage, so that a view counts as the tensor it views.
-  #owned = new Set<Storage<Resources[keyof Resources]>>();
+  #owned = new Set<AnyStorage>();
   #ended = false;
 
   constructor(readonly device: Device, readonly label: string) {}
@@ -94,7 +94,7 @@ export class Scope implements Disposable {
     return { texels: count, label, storage };
   }
 
-  /** A copy of an f32 tensor whose last axis is a multiple of 4, as texels. */
+  /** A copy of an f32 tensor, a multiple of four values, as texels. */
   texelsOf(tensor: Tensor): Texels {
     const texels = this.texels(tensor.byteLength / 16, { label: tensor.label });
     this.device.copyToTexels(tensor, texels);

@@ -2,6 +2,7 @@
  * Every variant of the product kernels gives the product, at sizes around those of its tiles.
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import type { Tensor } from "../../src/device/tensor.ts";
 import { KernelError } from "../../src/errors.ts";
 import { product } from "../../src/ops/gemm.ts";
 import { productChoices, transposedChoice } from "../../src/ops/gemm_variants.ts";
@@ -98,11 +99,7 @@ testEach(productChoices, "multiplies by NF4 weights, both ways", async () => {
   using scope = new GuardedScope(device, "test");
   const tables = nf4Tables(scope);
   for (const [n, rows, columns] of [[7, 70, 64], [33, 24, 192], [50, 130, 128]]) {
-    const shape = { name: "w", rows, columns, dtype: "f32" } as const;
-    const quantizer = nf4Quantizer(scope, { ...shape, doubleQuant: true, tables });
-    quantizer.append(scope.upload(seededValues(rows * columns, 5)), rows * columns);
-    const weight = await quantizer.finish();
-    const values = await device.readF32(dequantizeNf4(scope, weight));
+    const { weight, values } = await nf4Weight(scope, { rows, columns, tables });
     await checkRows(scope, n, { weight, values });
     const dy = seededValues(n * rows, 6);
     const c = scope.empty([n, columns], { label: "c" });
@@ -127,6 +124,18 @@ testEach([transposedChoice], "multiplies any shape", async () => {
   }
   await scope.checkGuards();
 });
+
+/** A double-quantised weight, and the values it stands for. */
+async function nf4Weight(
+  scope: GuardedScope,
+  { rows, columns, tables }: { rows: number; columns: number; tables: Tensor },
+): Promise<{ weight: Weight; values: Float32Array }> {
+  const shape = { name: "w", rows, columns, dtype: "f32" } as const;
+  const quantizer = nf4Quantizer(scope, { ...shape, doubleQuant: true, tables });
+  quantizer.append(scope.upload(seededValues(rows * columns, 5)), rows * columns);
+  const weight = await quantizer.finish();
+  return { weight, values: await device.readF32(dequantizeNf4(scope, weight)) };
+}
 
 /** Compares rows by a weight with the reference. */
 async function checkRows(
@@ -161,11 +170,7 @@ testEach([matvecChoices.nf4], "multiplies rows by any weight", async () => {
   using scope = new GuardedScope(device, "test");
   const tables = nf4Tables(scope);
   for (const [n, rows, columns] of [[1, 3, 64], [1, 70, 320], [3, 33, 128], [4, 129, 192]]) {
-    const shape = { name: "w", rows, columns, dtype: "f32" } as const;
-    const quantizer = nf4Quantizer(scope, { ...shape, doubleQuant: true, tables });
-    quantizer.append(scope.upload(seededValues(rows * columns, 5)), rows * columns);
-    const weight = await quantizer.finish();
-    const values = await device.readF32(dequantizeNf4(scope, weight));
+    const { weight, values } = await nf4Weight(scope, { rows, columns, tables });
     await checkRows(scope, n, { weight, values });
   }
   await scope.checkGuards();
